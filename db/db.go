@@ -1,0 +1,98 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jmoiron/sqlx"
+)
+
+const (
+	// readTimeout bounds one read, a page of tenants or of stale tokens.
+	readTimeout = 30 * time.Second
+	// connLife is below any sane wait_timeout of a server or of a proxy before
+	// it, so that the pool does not hand out a connection that was cut.
+	connLife = time.Minute
+	// poolSize covers the readers of a rotation and a purge, their two writers
+	// and the readiness probe.
+	poolSize = 8
+)
+
+// Options describe Porta's database.
+type Options struct {
+	URL Secret
+	SSL SSL
+}
+
+// Open prepares a pool for Porta's database. It connects to nothing yet: the
+// error is about the options alone.
+func Open(o Options) (*sqlx.DB, error) {
+	cfg, err := ParseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(cfg.Addr)
+	if err != nil { // a Unix socket
+		host = "localhost"
+	}
+	if cfg.TLS, err = o.SSL.Config(host); err != nil {
+		return nil, fmt.Errorf("database ssl: %w", err)
+	}
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("database configuration: %w", err)
+	}
+	pool := sqlx.NewDb(sql.OpenDB(connector), "mysql")
+	pool.SetMaxOpenConns(poolSize)
+	pool.SetMaxIdleConns(1)
+	pool.SetConnMaxLifetime(connLife)
+	return pool, nil
+}
+
+// Ping tells whether the server answers.
+func Ping(ctx context.Context, pool *sqlx.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	return scrub(pool.PingContext(ctx))
+}
+
+var digestPattern = regexp.MustCompile(`SHA384\$[0-9a-f]*`)
+
+// scrub takes digests out of what the server says: a duplicate key, for one, is
+// reported with the key.
+func scrub(err error) error {
+	var refusal *mysql.MySQLError
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	clean := *refusal
+	clean.Message = digestPattern.ReplaceAllString(clean.Message, redacted)
+	return &clean
+}
+
+// serverSaid tells whether err is an answer of the server; any other failure of
+// a statement means that the connection is gone.
+func serverSaid(err error) bool {
+	var refusal *mysql.MySQLError
+	return errors.As(err, &refusal)
+}
+
+// Definite tells whether err is the server's answer that trying again will not
+// mend: a right that is missing, a table or column that is not there.
+func Definite(err error) bool {
+	var refusal *mysql.MySQLError
+	if !errors.As(err, &refusal) {
+		return errors.Is(err, ErrNoMaster)
+	}
+	switch refusal.Number {
+	case 1044, 1045, 1049, 1054, 1142, 1143, 1146, 1227, 1364, 1370, 1665:
+		return true
+	}
+	return false
+}

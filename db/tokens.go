@@ -1,0 +1,80 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// What Porta writes into a sync token's row.
+//
+//nolint:gosec // names, no credentials
+const (
+	SyncTokenName   = "OIDC Synchronization Token"
+	syncTokenScopes = "---\n- account_management\n"
+	syncTokenAccess = "ro"
+)
+
+// isSyncToken is true of sync tokens alone. Porta's collation compares case, but
+// takes trailing blanks for nothing; the cast makes every byte count, whatever
+// the collation.
+const isSyncToken = `CAST(name AS BINARY) = CAST('` + SyncTokenName + `' AS BINARY)`
+
+// NewToken is a sync token to be written.
+type NewToken struct {
+	OwnerID  int64
+	TenantID sql.NullInt64
+	Digest   Secret // as Porta stores it, scheme included
+}
+
+// Insert writes tokens in one statement: all of them or none. They live from
+// the server's present second for ttl. After [ErrWriterLost] it is unknown
+// whether they are there.
+func (w *Writer) Insert(ctx context.Context, tokens []NewToken, ttl time.Duration) error {
+	if len(tokens) == 0 {
+		return nil
+	}
+	const row = "(?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(), UTC_TIMESTAMP(), UTC_TIMESTAMP() + INTERVAL ? SECOND)"
+	query := `INSERT INTO access_tokens
+  (owner_id, scopes, value, name, permission, tenant_id, created_at, updated_at, expires_at) VALUES ` +
+		strings.TrimSuffix(strings.Repeat(row+", ", len(tokens)), ", ")
+	args := make([]any, 0, 7*len(tokens))
+	for _, t := range tokens {
+		args = append(args, t.OwnerID, syncTokenScopes, t.Digest.Reveal(), SyncTokenName, syncTokenAccess,
+			t.TenantID, int64(ttl/time.Second))
+	}
+	if _, err := w.exec(ctx, query, args...); err != nil {
+		return fmt.Errorf("insert %d sync tokens: %w", len(tokens), err)
+	}
+	return nil
+}
+
+// Delete removes the sync tokens with these digests and returns how many there
+// were. It is for tokens that are certain to be in nobody's hands.
+func (w *Writer) Delete(ctx context.Context, digests []Secret) (int, error) {
+	if len(digests) == 0 {
+		return 0, nil
+	}
+	values := make([]string, len(digests))
+	for i, d := range digests {
+		values[i] = d.Reveal()
+	}
+	n, err := w.execIn(ctx, `DELETE FROM access_tokens WHERE value IN (?) AND `+isSyncToken, values)
+	if err != nil {
+		return 0, fmt.Errorf("delete refused sync tokens: %w", err)
+	}
+	return n, nil
+}
+
+// execIn is exec of a statement with one IN (?) for a list of values.
+func (w *Writer) execIn(ctx context.Context, query string, list any, args ...any) (int, error) {
+	query, all, err := sqlx.In(query, append([]any{list}, args...)...)
+	if err != nil {
+		return 0, err
+	}
+	return w.exec(ctx, query, all...)
+}
