@@ -1,0 +1,124 @@
+package locks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bsm/redislock"
+)
+
+// Lease is a lock that is held and kept. It is trusted for its life less a
+// margin, counted from the moment its last good refresh began: the answer may
+// have been long on its way, and Redis counts from its arrival there.
+type Lease struct {
+	lock *redislock.Lock
+	life time.Duration
+
+	ctx    context.Context //nolint:containedctx // a lease is a context with a lock behind it
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	once   sync.Once
+}
+
+// margin is the part of a lease's life in which it is no longer trusted, though
+// Redis would still keep it: room for the work to notice and for clocks that
+// run at different speeds.
+func margin(life time.Duration) time.Duration { return life / 5 }
+
+func newLease(ctx context.Context, lock *redislock.Lock, life time.Duration, began time.Time) *Lease {
+	l := &Lease{lock: lock, life: life, done: make(chan struct{})}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	go l.keep(began)
+	return l
+}
+
+// Context ends when the lease is lost, with a cause that wraps [ErrLost], or
+// when the context that it was acquired under ends.
+func (l *Lease) Context() context.Context { return l.ctx }
+
+// keep refreshes the lease until its context ends or it can't be trusted.
+func (l *Lease) keep(began time.Time) {
+	defer close(l.done)
+	every := l.life / 3
+	trusted := began.Add(l.life - margin(l.life))
+	next := began.Add(every)
+	var last error
+	for {
+		if !l.sleep(min(time.Until(next), time.Until(trusted))) {
+			return
+		}
+		if expired(trusted) {
+			l.cancel(lost("not refreshed in time", last))
+			return
+		}
+		began = time.Now()
+		last = l.refresh(trusted)
+		switch {
+		case last == nil:
+			trusted = began.Add(l.life - margin(l.life))
+			next = began.Add(every)
+		case errors.Is(last, redislock.ErrNotObtained):
+			l.cancel(lost("Redis no longer knows it", nil))
+			return
+		default:
+			next = time.Now().Add(every / 5)
+		}
+	}
+}
+
+// expired compares by both clocks that Go keeps. The monotonic one stands still
+// while a machine sleeps, the other may be set back; whichever is later counts.
+func expired(trusted time.Time) bool {
+	now := time.Now()
+	return !now.Before(trusted) || !now.Round(0).Before(trusted.Round(0))
+}
+
+func lost(why string, err error) error {
+	if err == nil {
+		return fmt.Errorf("%w: %s", ErrLost, why)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrLost, why, err)
+}
+
+func (l *Lease) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-l.ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// refresh gives up when the lease can no longer be trusted, so that a Redis
+// that hangs does not hide that moment.
+func (l *Lease) refresh(trusted time.Time) error {
+	ctx, cancel := context.WithTimeout(l.ctx, min(callTimeout, time.Until(trusted)))
+	defer cancel()
+	return l.lock.Refresh(ctx, l.life, nil)
+}
+
+// Release gives the lease up, for another to take at once. The work under it
+// must have ended. A lease that is lost already is no error: it is gone, as
+// wanted.
+func (l *Lease) Release() error {
+	var err error
+	l.once.Do(func() {
+		l.cancel(context.Canceled)
+		<-l.done
+		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+		defer cancel()
+		err = l.lock.Release(ctx)
+		if errors.Is(err, redislock.ErrLockNotHeld) {
+			err = nil
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("release lease %s: %w", l.lock.Key(), err)
+	}
+	return nil
+}

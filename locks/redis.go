@@ -1,0 +1,100 @@
+package locks
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Options describe Redis by the names that Porta gives to its own settings.
+type Options struct {
+	URL              string // redis://, rediss:// or unix://; with Sentinel its host is the master's name
+	Username         string // overrides the URL's
+	Password         string
+	SentinelHosts    []string // host:port, where Sentinel is used
+	SentinelUsername string
+	SentinelPassword string
+	CA, Cert, Key    string // PEM files, for rediss://
+	Cluster          bool   // the URL names a node of a Redis Cluster
+}
+
+// Open prepares a client. It connects to nothing yet: the error is about the
+// options alone, and holds no part of the URL, which may hold a password.
+func Open(o Options) (redis.UniversalClient, error) {
+	u, err := redis.ParseURL(o.URL)
+	if err != nil {
+		return nil, errors.New("not a redis://host:port/database, rediss:// or unix:// URL" +
+			" (a special character in the password must be percent-encoded)")
+	}
+	if err := addTLS(u, o); err != nil {
+		return nil, err
+	}
+	all := &redis.UniversalOptions{
+		Addrs:            []string{u.Addr},
+		DB:               u.DB,
+		Username:         u.Username,
+		Password:         u.Password,
+		SentinelUsername: o.SentinelUsername,
+		SentinelPassword: o.SentinelPassword,
+		TLSConfig:        u.TLSConfig,
+		IsClusterMode:    o.Cluster,
+		// Without it a context bounds no call.
+		ContextTimeoutEnabled: true,
+		DialTimeout:           callTimeout,
+		ReadTimeout:           callTimeout,
+		WriteTimeout:          callTimeout,
+		PoolSize:              8,
+		MaxRetries:            1,
+		ConnMaxIdleTime:       5 * time.Minute,
+		// A feature of one vendor's cloud; elsewhere it costs a call a connection.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if o.Username != "" {
+		all.Username = o.Username
+	}
+	if o.Password != "" {
+		all.Password = o.Password
+	}
+	if len(o.SentinelHosts) > 0 {
+		all.Addrs = o.SentinelHosts
+		all.MasterName, _, _ = strings.Cut(u.Addr, ":")
+	}
+	if u.Network == "unix" {
+		u.ContextTimeoutEnabled, u.PoolSize, u.MaxRetries = true, all.PoolSize, all.MaxRetries
+		u.Username, u.Password = all.Username, all.Password
+		u.MaintNotificationsConfig = all.MaintNotificationsConfig
+		return redis.NewClient(u), nil
+	}
+	return redis.NewUniversalClient(all), nil
+}
+
+func addTLS(u *redis.Options, o Options) error {
+	if u.TLSConfig == nil {
+		return nil
+	}
+	if o.CA != "" {
+		pem, err := os.ReadFile(o.CA)
+		if err != nil {
+			return fmt.Errorf("read CA: %w", err)
+		}
+		u.TLSConfig.RootCAs = x509.NewCertPool()
+		if !u.TLSConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("CA file %s holds no PEM certificate", o.CA)
+		}
+	}
+	if o.Cert != "" || o.Key != "" {
+		pair, err := tls.LoadX509KeyPair(o.Cert, o.Key)
+		if err != nil {
+			return fmt.Errorf("load client certificate: %w", err)
+		}
+		u.TLSConfig.Certificates = []tls.Certificate{pair}
+	}
+	return nil
+}
