@@ -1,0 +1,193 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ledgerTimeout bounds one call to Redis.
+const ledgerTimeout = 3 * time.Second
+
+// scanPage is how many entries one step of a walk over the ledger reads.
+const scanPage = 1000
+
+// Ledger is the record on Redis of each tenant's last delivery and of each
+// task's last success. It may be lost at any moment; a missing entry means
+// "not known", and costs a rotation that was not needed.
+type Ledger struct {
+	client redis.UniversalClient
+	prefix string
+}
+
+// NewLedger keeps the record under keys that begin with prefix.
+func NewLedger(client redis.UniversalClient, prefix string) *Ledger {
+	return &Ledger{client: client, prefix: prefix}
+}
+
+func (l *Ledger) deliveries() string { return l.prefix + "deliveries" }
+func (l *Ledger) failures() string   { return l.prefix + "failures" }
+func (l *Ledger) successes() string  { return l.prefix + "successes" }
+func (l *Ledger) resume() string     { return l.prefix + "resume" }
+
+// Deliveries returns the time of each tenant's last delivery, in the order of
+// ids; zero where none is known.
+func (l *Ledger) Deliveries(ctx context.Context, ids []int64) ([]time.Time, error) {
+	times := make([]time.Time, len(ids))
+	if len(ids) == 0 {
+		return times, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	values, err := l.client.HMGet(ctx, l.deliveries(), fields(ids)...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read deliveries: %w", err)
+	}
+	for i, value := range values {
+		if text, ok := value.(string); ok {
+			times[i] = parseTime(text)
+		}
+	}
+	return times, nil
+}
+
+// Record notes deliveries, with their times, and failures, with their reasons.
+// A delivery ends a tenant's failure.
+func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, failed map[int64]string, now time.Time) error {
+	if len(delivered) == 0 && len(failed) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	_, err := l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		if len(delivered) > 0 {
+			pairs, ids := make([]any, 0, 2*len(delivered)), make([]int64, 0, len(delivered))
+			for id, at := range delivered {
+				pairs = append(pairs, strconv.FormatInt(id, 10), formatTime(at))
+				ids = append(ids, id)
+			}
+			pipe.HSet(ctx, l.deliveries(), pairs...)
+			pipe.HDel(ctx, l.failures(), fields(ids)...)
+		}
+		for id, reason := range failed {
+			// The first failure since the last delivery keeps its time.
+			pipe.HSetNX(ctx, l.failures(), strconv.FormatInt(id, 10), formatTime(now)+" "+reason)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record deliveries: %w", err)
+	}
+	return nil
+}
+
+// LastSuccess returns when the task last succeeded; zero where that is not known.
+func (l *Ledger) LastSuccess(ctx context.Context, task string) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	text, err := l.client.HGet(ctx, l.successes(), task).Result()
+	if errors.Is(err, redis.Nil) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read last success: %w", err)
+	}
+	return parseTime(text), nil
+}
+
+// RecordSuccess notes that the task succeeded at a time.
+func (l *Ledger) RecordSuccess(ctx context.Context, task string, at time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	if err := l.client.HSet(ctx, l.successes(), task, formatTime(at)).Err(); err != nil {
+		return fmt.Errorf("record success: %w", err)
+	}
+	return nil
+}
+
+// Resume returns the tenant with which the next rotation begins; zero for the
+// first.
+func (l *Ledger) Resume(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	id, err := l.client.Get(ctx, l.resume()).Int64()
+	if errors.Is(err, redis.Nil) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read where to resume: %w", err)
+	}
+	return id, nil
+}
+
+// RecordResume notes the last tenant that a rotation reached, zero where it
+// reached them all.
+func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	if err := l.client.Set(ctx, l.resume(), id, 0).Err(); err != nil {
+		return fmt.Errorf("record where to resume: %w", err)
+	}
+	return nil
+}
+
+// Forget drops the deliveries and failures of tenants not served since before,
+// most of which are no more. It walks the ledger in short steps.
+func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
+	var cursor uint64
+	for {
+		call, cancel := context.WithTimeout(ctx, ledgerTimeout)
+		pairs, next, err := l.client.HScan(call, l.deliveries(), cursor, "", scanPage).Result()
+		if err == nil {
+			err = l.forget(call, pairs, before)
+		}
+		cancel()
+		if err != nil {
+			return fmt.Errorf("forget old deliveries: %w", err)
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+func (l *Ledger) forget(ctx context.Context, pairs []string, before time.Time) error {
+	var old []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if parseTime(pairs[i+1]).Before(before) {
+			old = append(old, pairs[i])
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	_, err := l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.HDel(ctx, l.deliveries(), old...)
+		pipe.HDel(ctx, l.failures(), old...)
+		return nil
+	})
+	return err
+}
+
+func fields(ids []int64) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = strconv.FormatInt(id, 10)
+	}
+	return names
+}
+
+// Times are kept as whole milliseconds since 1970.
+func formatTime(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+func parseTime(text string) time.Time {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{} // a value that is not ours tells nothing
+	}
+	return time.UnixMilli(ms).UTC()
+}

@@ -1,0 +1,73 @@
+package tasks
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics count runs. Every label value exists from the start, so that a rate
+// over them has a zero to begin at.
+type Metrics struct {
+	runs        *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	lastSuccess *prometheus.GaugeVec
+	nextRun     *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics of the tasks named.
+func NewMetrics(registry prometheus.Registerer, names ...string) *Metrics {
+	m := &Metrics{
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "token_scheduler_task_runs_total",
+			Help: "Runs of a task by how they ended; skipped counts firings that met the run before still at work.",
+		}, []string{"task", "outcome"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "token_scheduler_task_duration_seconds",
+			Help:    "How long a task's runs took.",
+			Buckets: []float64{.1, .3, 1, 3, 10, 30, 100, 300, 900, 1800, 3600},
+		}, []string{"task"}),
+		lastSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "token_scheduler_task_last_success_timestamp_seconds",
+			Help: "When a task last ended with success, by any process that this one knows of; 0 where none is known.",
+		}, []string{"task"}),
+		nextRun: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "token_scheduler_task_next_run_timestamp_seconds",
+			Help: "When a task's schedule fires next.",
+		}, []string{"task"}),
+	}
+	for _, name := range names {
+		for _, outcome := range []Outcome{Success, Partial, Failed, Busy, Skipped} {
+			m.runs.WithLabelValues(name, string(outcome))
+		}
+		m.duration.WithLabelValues(name)
+		m.lastSuccess.WithLabelValues(name)
+		m.nextRun.WithLabelValues(name)
+	}
+	registry.MustRegister(m.runs, m.duration, m.lastSuccess, m.nextRun)
+	return m
+}
+
+func (m *Metrics) ran(report Report) {
+	m.runs.WithLabelValues(report.Task, string(report.Outcome)).Inc()
+	if report.Outcome != Busy {
+		m.duration.WithLabelValues(report.Task).Observe(report.Duration.Seconds())
+	}
+}
+
+func (m *Metrics) succeeded(task string, at time.Time) {
+	m.lastSuccess.WithLabelValues(task).Set(float64(at.Unix()))
+}
+
+// SkippedFiring counts a firing that met the run before still at work.
+func (m *Metrics) SkippedFiring(task string) {
+	m.runs.WithLabelValues(task, string(Skipped)).Inc()
+}
+
+// KnownSuccess notes a success that another process recorded.
+func (m *Metrics) KnownSuccess(task string, at time.Time) { m.succeeded(task, at) }
+
+// NextRun notes when a task's schedule fires next.
+func (m *Metrics) NextRun(task string, at time.Time) {
+	m.nextRun.WithLabelValues(task).Set(float64(at.Unix()))
+}
