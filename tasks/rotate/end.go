@@ -1,0 +1,83 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// errWindowEnded says that the schedule fired again before everyone was served.
+	errWindowEnded = errors.New("the window ended before every tenant was served; the next run goes on from there")
+	// errDrained says that the program was told to stop.
+	errDrained = errors.New("told to stop before every tenant was served; the rest is served by the next start, or by a standby")
+)
+
+// giveUp ends a run that has lasted long enough.
+func (e *engine) giveUp(now time.Time) {
+	switch {
+	case e.stopping:
+	case e.o.RetryFor == 0:
+		if end := e.run.Window.End; !end.IsZero() && !e.o.Now().Before(end) {
+			e.stop(errWindowEnded)
+		}
+	case e.breaker.open && now.Sub(e.breaker.since) >= e.o.RetryFor:
+		e.stop(fmt.Errorf("zync has been in trouble for %s", e.o.RetryFor))
+	case !e.trouble.since.IsZero() && now.Sub(e.trouble.since) >= e.o.RetryFor:
+		e.stop(fmt.Errorf("nothing could be minted for %s", e.o.RetryFor))
+	}
+}
+
+// reckon settles, after the loop, what was not brought to an end: tokens that
+// nobody can hold are deleted, and tenants that were not reached are counted.
+func (e *engine) reckon(ctx context.Context) error {
+	for _, t := range e.queue.drain() {
+		reason := "not pushed before the run ended"
+		if t.lastErr != nil {
+			reason = t.lastErr.Error()
+		}
+		e.fail(t.planned, reason)
+		if !t.sent {
+			e.notes.discard(t.digest)
+		}
+	}
+	e.lastNote(ctx)
+	if e.exhausted {
+		e.bookmark(ctx, 0)
+		return nil
+	}
+	e.bookmark(ctx, e.mint.plan.source.reached())
+	if hurried := errors.Is(e.stopErr, errDrained) || ctx.Err() != nil; hurried {
+		return nil
+	}
+	return e.countUnreached(ctx)
+}
+
+func (e *engine) bookmark(ctx context.Context, id int64) {
+	if len(e.o.Only) > 0 || id == e.mint.plan.begunAt {
+		return
+	}
+	if err := e.o.Bookmark.RecordResume(context.WithoutCancel(ctx), id); err != nil {
+		e.run.Log.Warn("place not recorded; the next run begins at the first tenant", "err", err)
+	}
+}
+
+// countUnreached walks what is left of the plan, so that the report's numbers
+// add up and the metrics know who is at risk.
+func (e *engine) countUnreached(ctx context.Context) error {
+	for _, p := range e.mint.again {
+		e.tally.fail(p, unreached)
+	}
+	for {
+		batch, err := e.mint.plan.next(ctx, pageSize, e.tally)
+		for _, p := range batch {
+			e.tally.fail(p, unreached)
+		}
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+	}
+}
+
+const unreached = "not reached before the run ended"

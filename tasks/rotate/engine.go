@@ -1,0 +1,169 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+// maxInHand bounds the tokens in memory. Only a Zync that hangs for tens of
+// thousands of tenants, and serves the others, comes near it.
+const maxInHand = 20_000
+
+// engine is one run. Its loop is the only one to touch its state; what takes
+// time (a mint, a push, a note in the ledger, a look at Zync) happens in
+// goroutines of which the loop starts one, or for pushes a fixed number, and
+// hears back through a channel.
+type engine struct {
+	o     *Options
+	run   tasks.Run
+	mint  *minter
+	tally *tally
+
+	queue   queue
+	breaker breaker
+	pace    pace
+	notes   notes
+
+	jobs   chan *token
+	pushed chan pushed
+	minted chan minted
+	noted  chan noted
+	looked chan error
+	drain  <-chan struct{} // closed when the run should come to its end; nil after
+
+	inFlight           int
+	minting, exhausted bool    // exhausted: the plan has no more tenants
+	trouble            trouble // with minting
+	noting, looking    bool
+	probing            bool  // Zync says that it lives, and one push is to show it
+	stopping           bool  // nothing new begins
+	stopErr            error // why
+	unrecorded         bool  // the log has said that the ledger can't be written
+	progress           progress
+}
+
+type pushed struct {
+	token  *token
+	answer Answer
+}
+
+func newEngine(o *Options, run tasks.Run, mint *minter) *engine {
+	now := time.Now()
+	return &engine{
+		o: o, run: run, mint: mint, tally: newTally(),
+		pace:     newPace(now),
+		notes:    newNotes(),
+		jobs:     make(chan *token),
+		pushed:   make(chan pushed, o.Concurrency),
+		minted:   make(chan minted, 1),
+		noted:    make(chan noted, 1),
+		looked:   make(chan error, 1),
+		drain:    run.Drain,
+		progress: newProgress(now),
+	}
+}
+
+// loop works until every tenant is served or given up, or the run must end. On
+// return nothing of it runs any more.
+func (e *engine) loop(ctx context.Context) error {
+	e.startWorkers(ctx)
+	defer close(e.jobs)
+	if len(e.o.Only) == 0 {
+		e.progress.total, _ = e.o.Tenants.Count(ctx) // for the log alone
+	}
+	ended := ctx.Done()
+	for !e.finished() {
+		now := time.Now()
+		e.giveUp(now)
+		e.logProgress(now)
+		e.startMint(ctx, now)
+		e.startNote(ctx, now)
+		e.startLook(ctx, now)
+		next, jobs := e.nextJob(now)
+		timer := time.NewTimer(e.wakeIn(now))
+		select {
+		case jobs <- next:
+			e.queue.take(next)
+			e.inFlight++
+		case p := <-e.pushed:
+			e.inFlight--
+			e.settle(p.token, p.answer)
+		case m := <-e.minted:
+			e.minting = false
+			e.mintEnded(m)
+		case n := <-e.noted:
+			e.noting = false
+			e.noteEnded(n)
+		case err := <-e.looked:
+			e.looking = false
+			e.lookEnded(err)
+		case <-e.drain:
+			e.drain = nil
+			e.stop(errDrained)
+		case <-ended:
+			ended = nil
+			e.stop(context.Cause(ctx))
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return e.stopErr
+}
+
+// stop lets nothing new begin; what runs is waited for. The first reason counts.
+func (e *engine) stop(why error) {
+	if !e.stopping {
+		e.stopping, e.stopErr = true, why
+	}
+}
+
+func (e *engine) finished() bool {
+	if e.inFlight > 0 || e.minting || e.noting || e.looking {
+		return false
+	}
+	if e.stopping {
+		return e.draining(time.Now()) == nil
+	}
+	return e.exhausted && e.queue.len() == 0
+}
+
+// draining returns what a run that was told to drain still has to push: the
+// tokens in hand that are due, so that they were not minted in vain.
+func (e *engine) draining(now time.Time) *token {
+	if !errors.Is(e.stopErr, errDrained) || e.breaker.open {
+		return nil
+	}
+	return e.queue.next(now)
+}
+
+// nextJob returns the next token to push, and the channel to send it on.
+func (e *engine) nextJob(now time.Time) (*token, chan<- *token) {
+	var next *token
+	switch {
+	case e.stopping:
+		next = e.draining(now)
+	case !e.breaker.open:
+		next = e.queue.next(now)
+	case e.probing && e.inFlight == 0:
+		next = e.queue.probe()
+	}
+	if next == nil {
+		return nil, nil
+	}
+	return next, e.jobs
+}
+
+// wakeIn is how long the loop may sleep: a second at most, for the notes, the
+// progress line and the window's end.
+func (e *engine) wakeIn(now time.Time) time.Duration {
+	wake := now.Add(time.Second)
+	for _, at := range []time.Time{e.queue.wakeAt(), e.trouble.tryAt, e.breaker.lookAt} {
+		if at.After(now) && at.Before(wake) {
+			wake = at
+		}
+	}
+	return wake.Sub(now)
+}

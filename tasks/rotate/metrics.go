@@ -1,0 +1,108 @@
+package rotate
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics count pushes and tell how the tenants fare.
+type Metrics struct {
+	minted   prometheus.Counter
+	pushes   map[Class]prometheus.Counter
+	duration prometheus.Histogram
+
+	ttl time.Duration
+	now func() time.Time
+
+	mu      sync.Mutex
+	served  int
+	noOwner int
+	oldest  time.Time // earliest last delivery of the served
+	lagging lagging   // of the failing
+}
+
+// NewMetrics registers the metrics; ttl is a token's.
+func NewMetrics(registry prometheus.Registerer, ttl time.Duration, now func() time.Time) *Metrics {
+	m := &Metrics{ttl: ttl, now: now, pushes: map[Class]prometheus.Counter{}}
+	m.minted = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "token_scheduler_tokens_minted_total",
+		Help: "Sync tokens inserted into Porta's database.",
+	})
+	pushes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "token_scheduler_pushes_total",
+		Help: "Pushes to Zync by what became of them.",
+	}, []string{"outcome"})
+	for _, class := range []Class{Delivered, Invalid, Rejected, Transient} {
+		m.pushes[class] = pushes.WithLabelValues(class.String())
+	}
+	m.duration = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "token_scheduler_push_duration_seconds",
+		Help:    "How long a push took, whatever became of it.",
+		Buckets: []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20},
+	})
+	registry.MustRegister(m.minted, pushes, m.duration)
+	for state, value := range map[string]func() float64{
+		"served": m.servedNow, "failing": m.failing, "at_risk": m.atRisk, "no_owner": m.ownerless,
+	} {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "token_scheduler_tenants",
+			Help:        "Tenants by how they fared in the last run: served, failing, no_owner; at_risk are those whose last known delivery is older than half a token's life.",
+			ConstLabels: prometheus.Labels{"state": state},
+		}, value))
+	}
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "token_scheduler_oldest_delivery_age_seconds",
+		Help: "Time since the least recent last delivery among the tenants with an owner, as far as deliveries are known.",
+	}, m.oldestAge))
+	return m
+}
+
+func (m *Metrics) pushed(class Class, took time.Duration) {
+	m.pushes[class].Inc()
+	m.duration.Observe(took.Seconds())
+}
+
+// survey takes over how the tenants fared in a run.
+func (m *Metrics) survey(t *tally) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.served, m.noOwner, m.oldest, m.lagging = t.delivered+t.already, t.noOwner, t.oldest, t.lagging
+}
+
+func (m *Metrics) locked(f func() int) float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return float64(f())
+}
+
+func (m *Metrics) servedNow() float64 { return m.locked(func() int { return m.served }) }
+func (m *Metrics) failing() float64   { return m.locked(func() int { return m.lagging.len() }) }
+func (m *Metrics) ownerless() float64 { return m.locked(func() int { return m.noOwner }) }
+
+// atRisk counts the failing whose last delivery is old or not known, and the
+// served too once so much time has passed since that nobody was served again.
+func (m *Metrics) atRisk() float64 {
+	return m.locked(func() int {
+		risky := m.now().Add(-m.ttl / 2)
+		n := m.lagging.before(risky)
+		if !m.oldest.IsZero() && m.oldest.Before(risky) {
+			n += m.served
+		}
+		return n
+	})
+}
+
+func (m *Metrics) oldestAge() float64 {
+	return m.locked(func() int {
+		oldest := m.oldest
+		if at := m.lagging.oldest(); !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+		if oldest.IsZero() {
+			return 0
+		}
+		return int(m.now().Sub(oldest) / time.Second)
+	})
+}

@@ -1,0 +1,38 @@
+package rotate
+
+import "time"
+
+const (
+	// paceSpan is how long deliveries are counted for one measure of their rate.
+	paceSpan = 250 * time.Millisecond
+	// maxAheadTokens bounds a batch, and with it how long its insert holds locks.
+	maxAheadTokens = 1000
+)
+
+// pace bounds how many tokens may be in hand ahead of the pushes: one at first,
+// one more with each that is delivered, and never more than Zync has lately
+// taken in a second.
+type pace struct {
+	limit int
+	rate  float64 // deliveries a second
+	count int
+	from  time.Time
+}
+
+func newPace(now time.Time) pace { return pace{limit: 1, from: now} }
+
+func (p *pace) delivered(now time.Time, concurrency int) {
+	p.count++
+	if span := now.Sub(p.from); span >= paceSpan {
+		rate := float64(p.count) / span.Seconds()
+		if p.rate > 0 {
+			rate = (p.rate + rate) / 2
+		}
+		p.rate, p.count, p.from = rate, 0, now
+	}
+	second := max(2*concurrency, min(int(p.rate), maxAheadTokens))
+	p.limit = min(p.limit+1, second)
+}
+
+// failed falls back to a cautious start.
+func (p *pace) failed() { p.limit = max(1, p.limit/2) }

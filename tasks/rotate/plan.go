@@ -1,0 +1,168 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+const (
+	// pageSize is how many tenants are read at a time.
+	pageSize = 1000
+	// pageAge is how long a page is good for: an owner that was read may be
+	// deleted, and a token that belongs to nobody is one that Porta refuses.
+	pageAge = 30 * time.Second
+	// maxAhead is how far ahead of our clock a recorded delivery may lie and
+	// still count. Further ahead it comes from a clock that was wrong, and would
+	// keep its tenant unserved until ours has caught up.
+	maxAhead = time.Minute
+)
+
+// verdict says what a run has to do for a tenant.
+type verdict int
+
+const (
+	due     verdict = iota
+	already         // served earlier in the window
+	noOwner         // no admin for a token to belong to
+)
+
+// planned is a tenant with the verdict on it.
+type planned struct {
+	tenant  db.Tenant
+	verdict verdict
+	served  time.Time // last delivery; zero where none is known
+}
+
+// decide says what to do for each tenant, from its row and its last delivery.
+func decide(tenants []db.Tenant, served []time.Time, window tasks.Window, now time.Time, force bool) []planned {
+	plan := make([]planned, len(tenants))
+	for i, tenant := range tenants {
+		plan[i] = planned{tenant: tenant, served: served[i]}
+		if served[i].After(now.Add(maxAhead)) {
+			plan[i].served = time.Time{}
+		}
+		switch {
+		case !tenant.OwnerID.Valid:
+			plan[i].verdict = noOwner
+		case !force && !plan[i].served.IsZero() && !plan[i].served.Before(window.Start):
+			plan[i].verdict = already
+		}
+	}
+	return plan
+}
+
+// plan walks the tenants of a run.
+type plan struct {
+	o      *Options
+	window tasks.Window
+	source source
+
+	page    []planned // read and not yet handed out
+	readAt  time.Time
+	ended   bool  // the source has no more
+	begunAt int64 // the tenant behind which the walk began; zero for the first
+}
+
+// source yields tenants a page at a time; an empty page is the end.
+type source interface {
+	read(ctx context.Context) ([]db.Tenant, error)
+	// rewind makes the next read begin behind the tenants handed out.
+	rewind()
+	// handedOut says that the run has taken a tenant up.
+	handedOut(tenant db.Tenant)
+	// reached is the last tenant taken up; zero once the source has ended.
+	reached() int64
+}
+
+func newPlan(ctx context.Context, o *Options, run tasks.Run) (*plan, error) {
+	p := &plan{o: o, window: run.Window}
+	if len(o.Only) > 0 {
+		p.source = &chosen{tenants: o.Tenants, left: slices.Clone(o.Only)}
+		return p, p.missing(ctx)
+	}
+	id, err := o.Bookmark.Resume(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := newEveryone(ctx, o.Tenants, id)
+	p.source, p.begunAt = all, id
+	return p, err
+}
+
+// missing refuses a run for accounts that are no tenants.
+func (p *plan) missing(ctx context.Context) error {
+	tenants, err := p.o.Tenants.ByID(ctx, p.o.Only)
+	if err != nil {
+		return err
+	}
+	known := make(map[int64]bool, len(tenants))
+	for _, t := range tenants {
+		known[t.ID] = true
+	}
+	var unknown []int64
+	for _, id := range p.o.Only {
+		if !known[id] {
+			unknown = append(unknown, id)
+		}
+	}
+	if len(unknown) > 0 {
+		return fmt.Errorf("not tenants: %v (want ids of accounts that are providers or the master)", unknown)
+	}
+	return nil
+}
+
+// next hands out up to n tenants that are due, none at the end, and counts into
+// t the others that it meets.
+func (p *plan) next(ctx context.Context, n int, t *tally) ([]planned, error) {
+	var batch []planned
+	for len(batch) < n {
+		if len(p.page) > 0 && p.o.Now().Sub(p.readAt) > pageAge {
+			p.page = nil
+			p.source.rewind()
+		}
+		if len(p.page) == 0 {
+			if err := p.read(ctx); err != nil || p.ended {
+				return batch, err
+			}
+		}
+		head := p.page[0]
+		p.page = p.page[1:]
+		p.source.handedOut(head.tenant)
+		if head.verdict == due {
+			batch = append(batch, head)
+		} else {
+			t.skip(head)
+		}
+	}
+	return batch, nil
+}
+
+func (p *plan) read(ctx context.Context) error {
+	if p.ended {
+		return nil
+	}
+	tenants, err := p.source.read(ctx)
+	if err != nil {
+		return err
+	}
+	if p.ended = len(tenants) == 0; p.ended {
+		return nil
+	}
+	ids := make([]int64, len(tenants))
+	for i, tenant := range tenants {
+		ids[i] = tenant.ID
+	}
+	served, err := p.o.Ledger.Deliveries(ctx, ids)
+	if err != nil {
+		p.source.rewind()
+		return err
+	}
+	p.readAt = p.o.Now()
+	p.page = decide(tenants, served, p.window, p.readAt, p.o.Force)
+	return nil
+}

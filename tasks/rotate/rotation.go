@@ -1,0 +1,125 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+// Tenants lists Porta's tenants with their owners.
+type Tenants interface {
+	Page(ctx context.Context, after db.Cursor, limit int) ([]db.Tenant, db.Cursor, error)
+	ByID(ctx context.Context, ids []int64) ([]db.Tenant, error)
+	Count(ctx context.Context) (int, error)
+}
+
+// Writer changes access_tokens; see [db.Writer].
+type Writer interface {
+	Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error
+	Delete(ctx context.Context, digests []db.Secret) (int, error)
+	Close() error
+}
+
+// Ledger knows when each tenant was last served; see [tasks.Ledger].
+type Ledger interface {
+	Deliveries(ctx context.Context, ids []int64) ([]time.Time, error)
+	Record(ctx context.Context, delivered map[int64]time.Time, failed map[int64]string, now time.Time) error
+}
+
+// Bookmark remembers where a rotation that did not reach everyone stopped, so
+// that the next one begins there and nobody is always the last.
+type Bookmark interface {
+	Resume(ctx context.Context) (int64, error)
+	RecordResume(ctx context.Context, id int64) error
+}
+
+// Zync takes tokens; see [Client].
+type Zync interface {
+	Push(ctx context.Context, tenant db.Tenant, token db.Secret) Answer
+	Alive(ctx context.Context) error
+}
+
+// Options are what a rotation works with and how.
+type Options struct {
+	Tenants    Tenants
+	OpenWriter func(ctx context.Context) (Writer, error) // [db.ErrFenced] where another writes
+	Ledger     Ledger
+	Bookmark   Bookmark
+	Zync       Zync
+	// Verify tries a run's first token on Porta before it is pushed, see
+	// [Verifier.Verify]; nil for no such try.
+	Verify  func(ctx context.Context, tenant db.Tenant, token db.Secret) error
+	Metrics *Metrics
+	Now     func() time.Time
+
+	TTL         time.Duration // of a token; whole seconds
+	Concurrency int           // pushes at a time
+
+	// RetryFor bounds how long a failure for the moment is tried again; zero is
+	// to the end of the window.
+	RetryFor time.Duration
+	Only     []int64 // these tenants alone; all where empty
+	Force    bool    // also those already served in the window
+	DryRun   bool    // count what would be done; write and push nothing
+}
+
+// Rotation is the task.
+type Rotation struct{ o Options }
+
+// New returns a rotation.
+func New(o Options) *Rotation { return &Rotation{o: o} }
+
+// Name implements [tasks.Task].
+func (*Rotation) Name() string { return tasks.Rotate }
+
+// Nothing implements [tasks.Task].
+func (*Rotation) Nothing() tasks.Result { return newTally().result() }
+
+// Run implements [tasks.Task].
+func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) {
+	plan, err := newPlan(ctx, &r.o, run)
+	if err != nil {
+		return r.Nothing(), err
+	}
+	if r.o.DryRun {
+		return dryRun(ctx, plan)
+	}
+	writer, err := r.o.OpenWriter(ctx)
+	if errors.Is(err, db.ErrFenced) {
+		return r.Nothing(), fmt.Errorf("%w: %w", tasks.ErrBusy, err)
+	}
+	if err != nil {
+		return r.Nothing(), err
+	}
+	mint := &minter{o: &r.o, plan: plan, writer: writer}
+	e := newEngine(&r.o, run, mint)
+	err = e.loop(ctx)
+	if reckonErr := e.reckon(ctx); err == nil {
+		err = reckonErr
+	}
+	if closeErr := mint.close(); closeErr != nil {
+		run.Log.Warn("writer not closed cleanly; MySQL closes it by itself", "err", closeErr)
+	}
+	if e.tally.noOwner > 0 {
+		run.Log.Warn("tenants skipped: they have no admin for a token to belong to; give them one in porta",
+			"tenants", e.tally.noOwner, "tenant_ids", e.tally.ownerless)
+	}
+	r.o.Metrics.survey(e.tally)
+	return e.tally.result(), err
+}
+
+func dryRun(ctx context.Context, plan *plan) (tasks.Result, error) {
+	t := newTally()
+	for {
+		due, err := plan.next(ctx, pageSize, t)
+		if err != nil || len(due) == 0 {
+			return t.result(), err
+		}
+		t.minted += len(due)
+		t.delivered += len(due)
+	}
+}

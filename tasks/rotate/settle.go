@@ -1,0 +1,122 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+func (e *engine) startWorkers(ctx context.Context) {
+	for range e.o.Concurrency {
+		go func() {
+			for t := range e.jobs {
+				e.pushed <- pushed{t, e.push(ctx, t)}
+			}
+		}()
+	}
+}
+
+func (e *engine) push(ctx context.Context, t *token) (answer Answer) {
+	err := tasks.Safely(func() error {
+		answer = e.verify(ctx, t)
+		if answer.Class == Delivered {
+			began := time.Now()
+			answer = e.o.Zync.Push(ctx, t.tenant, t.plaintext)
+			e.o.Metrics.pushed(answer.Class, time.Since(began))
+		}
+		return nil
+	})
+	if err != nil {
+		answer = Answer{Class: Transient, Sent: true, Err: err}
+	}
+	return answer
+}
+
+// verify tries the run's first token on Porta. Only a refusal is an answer; a
+// Porta that can't be asked keeps nobody's token from Zync.
+func (e *engine) verify(ctx context.Context, t *token) Answer {
+	if !t.canary || e.o.Verify == nil {
+		return Answer{}
+	}
+	err := e.o.Verify(ctx, t.tenant, t.plaintext)
+	t.canary = false
+	switch {
+	case err == nil:
+		e.run.Log.Debug("first token verified on porta", "tenant_id", t.tenant.ID)
+	case errors.Is(err, ErrNotAccepted):
+		return Answer{Class: Rejected, Err: fmt.Errorf("nothing was pushed, zync keeps what it has: %w", err)}
+	default:
+		e.run.Log.Warn("first token not verified; going on without", "tenant_id", t.tenant.ID, "err", err)
+	}
+	return Answer{}
+}
+
+// settle decides what follows from an answer.
+func (e *engine) settle(t *token, answer Answer) {
+	e.probing = false
+	t.tries++
+	t.lastErr = answer.Err
+	wasSent := t.sent
+	t.sent = t.sent || answer.Sent
+	now := time.Now()
+	switch answer.Class {
+	case Delivered:
+		e.zyncAnswered(now)
+		e.pace.delivered(now, e.o.Concurrency)
+		at := e.o.Now()
+		e.tally.deliver(at)
+		e.notes.deliver(t.tenant.ID, at)
+	case Invalid:
+		e.zyncAnswered(now)
+		e.refuse(t, wasSent)
+	case Rejected:
+		e.refuse(t, wasSent)
+		e.stop(answer.Err)
+	case Transient:
+		e.failedForNow(t, answer, now)
+	}
+}
+
+func (e *engine) zyncAnswered(now time.Time) {
+	if e.breaker.answered() {
+		e.queue.release(now)
+		e.run.Log.Info("zync is back; going on")
+	}
+}
+
+// refuse gives up a tenant whose token was definitely refused. Unless an earlier
+// push of it may have arrived, nobody holds the token, and it is deleted.
+func (e *engine) refuse(t *token, wasSent bool) {
+	e.fail(t.planned, t.lastErr.Error())
+	if !wasSent {
+		e.notes.discard(t.digest)
+	}
+}
+
+func (e *engine) failedForNow(t *token, answer Answer, now time.Time) {
+	e.pace.failed()
+	if e.breaker.failed(now, answer.RetryAfter) {
+		e.run.Log.Warn("zync is in trouble; minting stops until it is back, tokens in hand are kept", "err", answer.Err)
+	}
+	if t.firstFail.IsZero() {
+		t.firstFail = now
+	}
+	if e.o.RetryFor > 0 && now.Sub(t.firstFail) >= e.o.RetryFor {
+		e.fail(t.planned, t.lastErr.Error())
+		return
+	}
+	t.slow = answer.Slow
+	t.notBefore = now.Add(max(backOff(t.tries), answer.RetryAfter))
+	e.queue.putBack(t)
+	e.run.Log.Debug("push failed for the moment", "tenant_id", t.tenant.ID, "try", t.tries, "err", answer.Err)
+}
+
+func (e *engine) fail(p planned, reason string) {
+	e.notes.fail(p.tenant.ID, reason)
+	if e.tally.fail(p, reason) {
+		e.run.Log.Warn("tenant not served; its earlier tokens are untouched", "tenant_id", p.tenant.ID, "err", reason)
+	}
+}

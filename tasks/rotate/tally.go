@@ -1,0 +1,124 @@
+package rotate
+
+import (
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+// maxFailures is how many failures a report lists, and the log names, one by one.
+const maxFailures = 100
+
+// tally counts what became of the tenants of a run.
+type tally struct {
+	delivered, already, noOwner, failed int
+	ownerless                           []int64 // the first hundred
+	minted                              int
+	failures                            []tasks.Failure
+	// oldest is the earliest last delivery of a tenant that is served.
+	oldest  time.Time
+	lagging lagging // of those that failed
+}
+
+// lagging counts tenants by the minute of their last delivery, in seconds since
+// 1970, so that a million of them cost no more than a day has minutes. Zero
+// stands for those whose last delivery is not known.
+type lagging map[int64]int
+
+func (l lagging) add(at time.Time) {
+	var minute int64
+	if !at.IsZero() {
+		minute = at.Truncate(time.Minute).Unix()
+	}
+	l[minute]++
+}
+
+func (l lagging) len() int { return l.before(time.Unix(1<<60, 0)) }
+
+func (l lagging) before(t time.Time) (n int) {
+	for minute, count := range l {
+		if minute < t.Unix() {
+			n += count
+		}
+	}
+	return n
+}
+
+// oldest is the earliest last delivery that is known; zero where none is.
+func (l lagging) oldest() (at time.Time) {
+	for minute := range l {
+		if minute != 0 && (at.IsZero() || minute < at.Unix()) {
+			at = time.Unix(minute, 0)
+		}
+	}
+	return at
+}
+
+func newTally() *tally {
+	return &tally{failures: []tasks.Failure{}, lagging: lagging{}}
+}
+
+// skipped adds what another tally counted of tenants that were not due.
+func (t *tally) skipped(other *tally) {
+	t.already += other.already
+	t.noOwner += other.noOwner
+	t.name(other.ownerless...)
+	if !other.oldest.IsZero() {
+		t.servedAt(other.oldest)
+	}
+}
+
+// skip counts a tenant that is not due.
+func (t *tally) skip(p planned) {
+	if p.verdict == noOwner {
+		t.noOwner++
+		t.name(p.tenant.ID)
+		return
+	}
+	t.already++
+	t.servedAt(p.served)
+}
+
+func (t *tally) name(ownerless ...int64) {
+	room := min(len(ownerless), maxFailures-len(t.ownerless))
+	t.ownerless = append(t.ownerless, ownerless[:room]...)
+}
+
+func (t *tally) deliver(at time.Time) {
+	t.delivered++
+	t.servedAt(at)
+}
+
+func (t *tally) servedAt(at time.Time) {
+	if t.oldest.IsZero() || at.Before(t.oldest) {
+		t.oldest = at
+	}
+}
+
+// fail counts a tenant that the run did not serve and tells whether it is among
+// those to be named.
+func (t *tally) fail(p planned, reason string) bool {
+	t.failed++
+	t.lagging.add(p.served)
+	if len(t.failures) == maxFailures {
+		return false
+	}
+	t.failures = append(t.failures, tasks.Failure{TenantID: p.tenant.ID, Error: reason})
+	return true
+}
+
+func (t *tally) result() tasks.Result {
+	return tasks.Result{
+		Counts: []tasks.Count{
+			{Name: "tenants", N: t.delivered + t.already + t.noOwner + t.failed},
+			{Name: "delivered", N: t.delivered},
+			{Name: "already", N: t.already},
+			{Name: "no_owner", N: t.noOwner},
+			{Name: "failed", N: t.failed},
+			{Name: "minted", N: t.minted},
+		},
+		Failures: t.failures,
+		Failed:   t.failed,
+		Done:     t.delivered + t.already,
+	}
+}
