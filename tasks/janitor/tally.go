@@ -1,0 +1,39 @@
+package janitor
+
+import (
+	"context"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+// tally counts what became of the stale tokens.
+type tally struct {
+	purged, kept int
+	said         time.Time // when the log last said how far it is
+}
+
+func (t *tally) result() tasks.Result {
+	return tasks.Result{
+		Counts: []tasks.Count{{Name: "purged", N: t.purged}, {Name: "kept", N: t.kept}},
+		Done:   t.purged + t.kept,
+	}
+}
+
+func (t *tally) progress(run tasks.Run, lastID int64) {
+	if now := time.Now(); now.Sub(t.said) >= progressEvery {
+		t.said = now
+		run.Log.Info("purge in progress", "purged", t.purged, "kept", t.kept, "last_id", lastID)
+	}
+}
+
+// dryWriter counts as deleted what it is told to delete.
+type dryWriter struct{}
+
+func (dryWriter) PurgeExpired(_ context.Context, ids []int64, _ time.Time) (int, error) {
+	return len(ids), nil
+}
+
+func (dryWriter) PurgeLegacy(_ context.Context, ids []int64) (int, error) { return len(ids), nil }
+
+func (dryWriter) Close() error { return nil }
