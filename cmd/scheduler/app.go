@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/tasks/janitor"
+	"github.com/token-scheduler/token-scheduler/tasks/rotate"
+)
+
+const (
+	// leaseLife is how long a leader or a run that died keeps its place.
+	leaseLife = 15 * time.Second
+	// tolerableSkew is how far MySQL's clock may be from ours without a word.
+	tolerableSkew = time.Minute
+)
+
+// app holds what the daemon and --run-once share.
+type app struct {
+	cfg      config
+	log      *slog.Logger
+	pool     *sqlx.DB
+	redis    redis.UniversalClient
+	registry *prometheus.Registry
+	locker   *locks.Locker
+	ledger   *tasks.Ledger
+	runner   *tasks.Runner
+	rotate   *rotate.Rotation
+	janitor  *janitor.Janitor
+	now      func() time.Time
+}
+
+// newApp wires the program. It connects to nothing yet.
+func newApp(cfg config, log *slog.Logger) (*app, error) {
+	a := &app{cfg: cfg, log: log, now: func() time.Time { return time.Now().UTC() }}
+	var err error
+	if a.pool, err = db.Open(cfg.database); err != nil {
+		return nil, err
+	}
+	if a.redis, err = locks.Open(cfg.redis); err != nil {
+		return nil, err
+	}
+	a.registry = newRegistry()
+	prefix := "token-scheduler:{" + cfg.name + "}:"
+	a.locker = locks.New(a.redis, prefix, leaseLife)
+	a.ledger = tasks.NewLedger(a.redis, prefix)
+	a.runner = &tasks.Runner{
+		Leases:  leases{a.locker},
+		Record:  a.ledger,
+		Metrics: tasks.NewMetrics(a.registry, tasks.Rotate, tasks.Janitor),
+		Log:     log,
+		Now:     a.now,
+		Wait:    cfg.wait,
+	}
+	a.janitor = janitor.New(janitor.Options{
+		Tokens:     db.NewStaleTokens(a.pool),
+		OpenWriter: func(ctx context.Context) (janitor.Writer, error) { return a.openWriter(ctx, tasks.Janitor) },
+		Ledger:     a.ledger,
+		Purged:     janitor.NewPurged(a.registry),
+		Now:        a.now,
+		DryRun:     cfg.dryRun,
+	})
+	a.rotate, err = a.newRotation()
+	return a, err
+}
+
+func (a *app) newRotation() (*rotate.Rotation, error) {
+	zync, err := rotate.NewClient(rotate.ClientOptions{
+		Endpoint: a.cfg.zyncEndpoint, Token: a.cfg.zyncToken, Concurrency: a.cfg.pushConcurrency, Now: a.now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o := rotate.Options{
+		Tenants:     db.NewTenants(a.pool, a.cfg.impersonation),
+		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return a.openWriter(ctx, tasks.Rotate) },
+		Ledger:      a.ledger,
+		Bookmark:    a.ledger,
+		Zync:        zync,
+		Metrics:     rotate.NewMetrics(a.registry, a.cfg.tokenTTL, a.now),
+		Now:         a.now,
+		TTL:         a.cfg.tokenTTL,
+		Concurrency: a.cfg.pushConcurrency,
+		Only:        a.cfg.tenants,
+		Force:       a.cfg.force,
+		DryRun:      a.cfg.dryRun,
+	}
+	if a.cfg.runOnce {
+		o.RetryFor = a.cfg.retryFor
+	}
+	if a.cfg.verify {
+		verifier, err := rotate.NewVerifier(a.cfg.portaEndpoint, nil)
+		if err != nil {
+			return nil, err
+		}
+		o.Verify = verifier.Verify
+	}
+	return rotate.New(o), nil
+}
+
+// openWriter takes the one connection that may write for a task.
+func (a *app) openWriter(ctx context.Context, task string) (*db.Writer, error) {
+	writer, err := db.OpenWriter(ctx, a.pool, db.WriterOptions{
+		Lock:      db.LockName(a.cfg.name, task),
+		LeaseLife: leaseLife,
+		MaxSkew:   a.cfg.tokenTTL / 2,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if skew := writer.Skew(); skew.Abs() > tolerableSkew {
+		a.log.Warn("MySQL's clock and ours differ; check time synchronisation on both", "task", task, "skew", skew)
+	}
+	return writer, nil
+}
+
+func (a *app) close() {
+	_ = a.redis.Close()
+	_ = a.pool.Close()
+}
+
+// leases hands the locker's leases to the runner.
+type leases struct{ locker *locks.Locker }
+
+func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
+	lease, err := l.locker.Acquire(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return lease, nil
+}

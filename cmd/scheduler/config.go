@@ -1,0 +1,56 @@
+package main
+
+import (
+	"log/slog"
+	"time"
+	_ "time/tzdata" // images without a zone database know the zones, too
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+// config is what the flags say, checked.
+type config struct {
+	database db.Options
+	redis    locks.Options
+
+	zyncEndpoint    string
+	zyncToken       db.Secret
+	portaEndpoint   string
+	verify          bool
+	impersonation   string
+	pushConcurrency int
+	retryFor        time.Duration
+	tokenTTL        time.Duration
+	rotate, janitor tasks.Schedule
+	timezone        *time.Location
+	listen          string
+	logJSON         bool
+	logLevel        slog.Level
+	name            string
+	shutdownGrace   time.Duration
+	runOnce         bool
+	tasks           []string
+	tenants         []int64
+	force, dryRun   bool
+	wait            time.Duration
+	reportJSON      bool
+}
+
+// config checks the flags and says all that is wrong with them in one error.
+func (f flags) config() (config, error) {
+	var c checker
+	cfg := config{
+		zyncEndpoint: f.ZyncEndpoint, zyncToken: db.NewSecret(f.ZyncAuthenticationToken),
+		portaEndpoint: f.PortaEndpoint, impersonation: f.ImpersonationAdmin,
+		listen: f.Listen, name: f.Name, runOnce: f.RunOnce, force: f.Force, dryRun: f.DryRun,
+		logJSON: f.LogFormat == "json", reportJSON: f.Report == "json", verify: f.Verify == "canary",
+	}
+	f.checkStores(&c, &cfg)
+	f.checkZync(&c, &cfg)
+	f.checkSchedule(&c, &cfg)
+	f.checkOperation(&c, &cfg)
+	f.checkByHand(&c, &cfg)
+	return cfg, c.err()
+}

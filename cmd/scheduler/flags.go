@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// errHelp says that the help was asked for and has been printed.
+var errHelp = errors.New("help was asked for")
+
+// flags are the command line as it is written. Values stay text here, so that
+// everything that is wrong with them can be said at once. The tag "var" names a
+// flag's variable, "secret" gives it a twin ending in _FILE, and with "empty" an
+// empty variable is a value and not one that is not set.
+type flags struct {
+	DatabaseURL     string `group:"Porta's database" var:"DATABASE_URL" secret:"" placeholder:"URL" help:"Where Porta's tables are: mysql2://user:password@host:port/database. Required."`
+	DatabaseSSLMode string `group:"Porta's database" name:"database-ssl-mode" var:"DATABASE_SSL_MODE" placeholder:"MODE" help:"disabled, required, verify_ca or verify_identity (default: verify_identity where a CA is given, else disabled)."`
+	DatabaseSSLCA   string `group:"Porta's database" name:"database-ssl-ca" var:"DATABASE_SSL_CA" placeholder:"FILE" help:"CA certificate, PEM."`
+	DatabaseSSLCert string `group:"Porta's database" name:"database-ssl-cert" var:"DATABASE_SSL_CERT" placeholder:"FILE" help:"Client certificate, PEM."`
+	DatabaseSSLKey  string `group:"Porta's database" name:"database-ssl-key" var:"DATABASE_SSL_KEY" placeholder:"FILE" help:"Key of the client certificate, PEM."`
+
+	RedisURL              string `group:"Redis" var:"REDIS_URL" secret:"" placeholder:"URL" help:"redis://, rediss:// or unix://; with Sentinel the host is the master's name. Required."`
+	RedisUsername         string `group:"Redis" var:"REDIS_USERNAME" placeholder:"NAME" help:"ACL user, in place of the URL's."`
+	RedisPassword         string `group:"Redis" var:"REDIS_PASSWORD" secret:"" placeholder:"TEXT" help:"Password, in place of the URL's."`
+	RedisSentinelHosts    string `group:"Redis" var:"REDIS_SENTINEL_HOSTS" placeholder:"HOSTS" help:"Sentinels, host:port, separated by commas."`
+	RedisSentinelRole     string `group:"Redis" var:"REDIS_SENTINEL_ROLE" placeholder:"ROLE" help:"Only master is of use here: locks are written."`
+	RedisSentinelUsername string `group:"Redis" var:"REDIS_SENTINEL_USERNAME" placeholder:"NAME" help:"ACL user of the Sentinels."`
+	RedisSentinelPassword string `group:"Redis" var:"REDIS_SENTINEL_PASSWORD" secret:"" placeholder:"TEXT" help:"Password of the Sentinels."`
+	RedisCluster          bool   `group:"Redis" help:"The URL names a node of a Redis Cluster."`
+	RedisCAFile           string `group:"Redis" name:"redis-ca-file" var:"REDIS_CA_FILE" placeholder:"FILE" help:"CA certificate for rediss://, PEM."`
+	RedisClientCert       string `group:"Redis" var:"REDIS_CLIENT_CERT" placeholder:"FILE" help:"Client certificate for rediss://, PEM."`
+	RedisPrivateKey       string `group:"Redis" var:"REDIS_PRIVATE_KEY" placeholder:"FILE" help:"Key of the client certificate, PEM."`
+
+	ZyncEndpoint            string `group:"Zync and Porta" var:"ZYNC_ENDPOINT" placeholder:"URL" help:"Zync's base URL. Required."`
+	ZyncAuthenticationToken string `group:"Zync and Porta" var:"ZYNC_AUTHENTICATION_TOKEN" secret:"" placeholder:"TEXT" help:"The credential that Zync asks of Porta; none is sent where it is empty."`
+	PushConcurrency         string `group:"Zync and Porta" var:"PUSH_CONCURRENCY" default:"3" placeholder:"N" help:"Pushes to Zync at a time (default: ${default}; one Zync pod gains nothing past 3 or 4)."`
+	RetryFor                string `group:"Zync and Porta" var:"RETRY_FOR" default:"10m" placeholder:"TIME" help:"With --run-once: how long a failure for the moment is tried again (default: ${default}). The daemon tries to the end of the window."`
+	Verify                  string `group:"Zync and Porta" var:"VERIFY" default:"canary" placeholder:"MODE" help:"canary: try the first token of a run on Porta before it is pushed; off (default: ${default})."`
+	PortaEndpoint           string `group:"Zync and Porta" var:"PORTA_ENDPOINT" placeholder:"URL" help:"Where to try it: Porta's URL inside the cluster, given the tenant's host in X-Forwarded-Host (default: the tenant's own host)."`
+	ImpersonationAdmin      string `group:"Zync and Porta" name:"impersonation-admin-username" var:"IMPERSONATION_ADMIN_USERNAME" default:"3scaleadmin" placeholder:"NAME" help:"User that a tenant's sync token belongs to; else its first admin (default: ${default})."`
+
+	RotateSchedule  string `group:"Schedule" var:"ROTATE_SCHEDULE" default:"0 * * * *" placeholder:"CRON" help:"When tokens are rotated (default: ${default})."`
+	JanitorSchedule string `group:"Schedule" var:"JANITOR_SCHEDULE" default:"0 0 * * 0" placeholder:"CRON" help:"When stale tokens are purged (default: ${default})."`
+	Timezone        string `group:"Schedule" var:"SCHEDULE_TIMEZONE" default:"UTC" placeholder:"ZONE" help:"Time zone of the schedules (default: ${default})."`
+	TokenTTL        string `group:"Schedule" name:"token-ttl" var:"TOKEN_TTL" default:"24h" placeholder:"TIME" help:"Life of a token, at least twice the rotation interval (default: ${default})."`
+
+	Listen        string `group:"Operation" var:"LISTEN_ADDRESS" empty:"" default:":9395" placeholder:"ADDR" help:"Address of /metrics, /healthz and /readyz; empty for none (default: ${default})."`
+	LogFormat     string `group:"Operation" var:"LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text (logfmt) or json (default: ${default})."`
+	LogLevel      string `group:"Operation" var:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default: ${default})."`
+	Name          string `group:"Operation" var:"SCHEDULER_NAME" default:"default" placeholder:"NAME" help:"Name of the installation, where several share a Redis or a MySQL server (default: ${default})."`
+	ShutdownGrace string `group:"Operation" var:"SHUTDOWN_GRACE" default:"25s" placeholder:"TIME" help:"How long a run may take to come to its end when the program is told to stop (default: ${default})."`
+
+	RunOnce bool     `group:"By hand" help:"Run the tasks once, now, and exit."`
+	Task    []string `group:"By hand" placeholder:"TASK" help:"With --run-once: rotate or janitor; repeatable (default: both, in that order)."`
+	Tenant  []string `group:"By hand" placeholder:"ID" help:"With rotate: only these account ids; repeatable."`
+	Force   bool     `group:"By hand" help:"With rotate: also tenants already served in this window."`
+	DryRun  bool     `group:"By hand" help:"With --run-once: say what would be done, write nothing."`
+	Wait    string   `group:"By hand" default:"0s" placeholder:"TIME" help:"With --run-once: how long to wait for another run of the task (default: ${default})."`
+	Report  string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once: text or json, on standard output (default: ${default})."`
+
+	Version bool `help:"Print the version and exit."`
+}
+
+const description = `Keeps Zync in possession of a working sync token for every 3scale tenant.
+
+Without --run-once it is a daemon: it leads or stands by, rotates every token each hour and purges the stale ones each week. Flag before variable before default; a variable that holds a secret has a twin ending in _FILE that names a file to read it from.
+
+Exit codes: 0 done, 1 something failed, 2 bad flags or configuration, 75 another run of the task holds it.`
+
+// parseFlags reads the command line and the environment. All that is wrong with
+// the environment is said in one error.
+func parseFlags(args, environ []string, stdout io.Writer) (flags, error) {
+	var f flags
+	env := environment{vars: map[string]string{}}
+	for _, pair := range environ {
+		if name, value, found := strings.Cut(pair, "="); found {
+			env.vars[name] = value
+		}
+	}
+	helped := false
+	parser, err := kong.New(&f,
+		kong.Name("scheduler"),
+		kong.Description(description),
+		kong.Writers(stdout, io.Discard),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.ValueFormatter(helpText),
+		kong.Resolvers(&env),
+	)
+	if err != nil {
+		return f, err
+	}
+	_, err = parser.Parse(args)
+	if helped {
+		return f, errHelp
+	}
+	if err != nil {
+		return f, fmt.Errorf("%w (--help lists the flags)", err)
+	}
+	return f, env.err()
+}
+
+// helpText adds the variables to a flag's help.
+func helpText(value *kong.Value) string {
+	name := value.Tag.Get("var")
+	if name == "" {
+		return value.Help
+	}
+	if value.Tag.Has("secret") {
+		return fmt.Sprintf("%s [%s, %s_FILE]", value.Help, name, name)
+	}
+	return fmt.Sprintf("%s [%s]", value.Help, name)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/token-scheduler/token-scheduler/db"
+)
+
+const (
+	// beatLimit is how long the daemon's loop, which beats each second, may be
+	// silent before the process counts as stuck.
+	beatLimit    = 30 * time.Second
+	readyTimeout = 3 * time.Second
+)
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "token_scheduler_build_info", Help: "Always 1; its label is the program's version.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	registry.MustRegister(build, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+// serve answers /metrics, /healthz and /readyz until the returned function is
+// called.
+func (a *app) serve(d *daemon) (shutdown func(), err error) {
+	if a.cfg.listen == "" {
+		return func() {}, nil
+	}
+	listener, err := new(net.ListenConfig).Listen(d.stop.ctx, "tcp", a.cfg.listen)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if silent := d.silent(); silent > beatLimit {
+			http.Error(w, "the loop has not beaten for "+silent.Round(time.Second).String(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.ready(r.Context()); err != nil {
+			a.log.Debug("not ready", "err", err)
+			http.Error(w, "not ready: "+notReady(err), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("listener ended; metrics and probes are gone until a restart", "err", err)
+		}
+	}()
+	a.log.Info("listening", "address", listener.Addr().String())
+	return func() { _ = server.Close() }, nil
+}
+
+var (
+	errMySQL = errors.New("mysql does not answer")
+	errRedis = errors.New("redis does not answer")
+)
+
+// ready tells whether MySQL and Redis answer.
+func (a *app) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	var all error
+	if err := db.Ping(ctx, a.pool); err != nil {
+		all = errors.Join(errMySQL, err)
+	}
+	if err := a.redis.Ping(ctx).Err(); err != nil {
+		all = errors.Join(all, errRedis, err)
+	}
+	return all
+}
+
+// notReady names the servers that do not answer, and nothing of their own words:
+// the page is for anybody who reaches the port.
+func notReady(err error) string {
+	switch {
+	case !errors.Is(err, errMySQL):
+		return "Redis does not answer"
+	case !errors.Is(err, errRedis):
+		return "MySQL does not answer"
+	}
+	return "neither MySQL nor Redis answers"
+}

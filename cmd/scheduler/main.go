@@ -1,0 +1,64 @@
+// Command scheduler keeps Zync in possession of a sync token that Porta accepts,
+// for every tenant: hourly it mints new ones and pushes them, weekly it deletes
+// the stale. It is a daemon, and with --run-once a command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1  // it ran and something failed
+	exitUsage  = 2  // bad flags or configuration
+	exitBusy   = 75 // another run of the task holds it (EX_TEMPFAIL)
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// run is the program: arguments and environment in, exit code out.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	flags, err := parseFlags(args, environ, stdout)
+	if errors.Is(err, errHelp) {
+		return exitDone
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "scheduler:", err)
+		return exitUsage
+	}
+	if flags.Version {
+		_, _ = fmt.Fprintln(stdout, "token-scheduler", version)
+		return exitDone
+	}
+	cfg, err := flags.config()
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "scheduler:", err)
+		return exitUsage
+	}
+	log := newLogger(cfg, stderr)
+	redis.SetLogger(quiet{}) // its errors come back from its calls, and are logged there
+	a, err := newApp(cfg, log)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "scheduler:", err)
+		return exitUsage
+	}
+	defer a.close()
+	stop := watchSignals(ctx, cfg.shutdownGrace, log)
+	defer stop.ignore()
+	if cfg.runOnce {
+		return a.once(stop, stdout)
+	}
+	return a.daemon(stop)
+}
