@@ -1,0 +1,59 @@
+#!/bin/sh
+# Installs what the tests and the demo run: mariadbd, redis-server, and a C
+# compiler for the race detector. Does nothing where they are there, and leaves
+# no service running that was not there before.
+set -eu
+
+PATH="$PATH:/usr/sbin:/usr/libexec:/usr/local/sbin"
+has() { command -v "$1" >/dev/null 2>&1; }
+need=""
+{ has mariadbd && { has mariadb-install-db || has mysql_install_db; }; } || need="$need mariadb"
+{ has redis-server || has valkey-server; } || need="$need redis"
+{ has cc || has gcc; } || need="$need cc"
+[ -n "$need" ] || exit 0
+
+root=""
+if [ "$(id -u)" != 0 ] && ! has brew; then
+	has sudo || { echo "deps:$need missing; run this as root, or install sudo" >&2; exit 1; }
+	root="sudo"
+fi
+
+apt() {
+	# Packages of servers start them; policy-rc.d is Debian's way to say no.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
+		$root chmod 755 $policy
+		trap '$root rm -f $policy' EXIT
+	fi
+	$root apt-get update -qq
+	$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+	# Nor at the next boot.
+	case " $* " in *" redis-server "*)
+		if has systemctl; then $root systemctl disable --quiet redis-server >/dev/null 2>&1 || true; fi ;;
+	esac
+}
+
+packages=""
+add() { case " $need " in *" $1 "*) shift; packages="$packages $*" ;; esac; }
+if has apt-get; then
+	add mariadb mariadb-server-core mariadb-client-core
+	add redis redis-server
+	add cc gcc libc6-dev
+	# shellcheck disable=SC2086
+	apt $packages
+elif has dnf; then
+	add mariadb mariadb-server
+	add redis redis
+	add cc gcc
+	# shellcheck disable=SC2086
+	$root dnf install -y -q $packages || $root dnf install -y -q $(echo "$packages" | sed 's/ redis$/ valkey/; s/ redis / valkey /')
+elif has brew; then
+	add mariadb mariadb
+	add redis redis
+	# shellcheck disable=SC2086
+	brew install --quiet $packages
+else
+	echo "deps: install$need by hand: neither apt-get, dnf nor brew is here" >&2
+	exit 1
+fi

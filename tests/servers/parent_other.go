@@ -1,0 +1,11 @@
+//go:build !linux
+
+package servers
+
+import "syscall"
+
+// dieWithParent keeps a Ctrl-C at the terminal from the child, for its parent to
+// stop it in order. Only Linux can do more.
+func dieWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}

@@ -1,0 +1,135 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	startTimeout = 30 * time.Second
+	stopTimeout  = 15 * time.Second
+)
+
+// process is a server that was started. It dies with this process, however this
+// process ends.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+}
+
+// spawn starts a command whose output goes to a file.
+func spawn(logFile string, name string, args ...string) (*process, error) {
+	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log of %s: %w", name, err)
+	}
+	p := &process{cmd: exec.Command(name, args...), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.SysProcAttr = dieWithParent()
+	started := make(chan error)
+	go func() {
+		// The signal at the parent's death is tied to the thread that started the
+		// child: it must live as long as the child does.
+		runtime.LockOSThread()
+		defer close(p.done)
+		defer func() { _ = out.Close() }()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// end asks the process to stop, and kills it if it does not.
+func (p *process) end() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(stopTimeout):
+		p.kill()
+	}
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// await polls until ready returns nil.
+func (p *process) await(ctx context.Context, logFile string, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		err := ready(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case p.ended():
+			return fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), tail(logFile))
+		case ctx.Err() != nil:
+			p.kill()
+			return fmt.Errorf("%s is not ready: %w: %s", filepath.Base(p.cmd.Path), err, tail(logFile))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func tail(file string) string {
+	content, _ := os.ReadFile(file)
+	if len(content) > 2000 {
+		content = content[len(content)-2000:]
+	}
+	return strings.TrimSpace(string(content))
+}
+
+// find looks for a program on the PATH and where distributions put servers.
+func find(names ...string) (string, error) {
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+		for _, dir := range []string{"/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/opt/homebrew/bin"} {
+			path := filepath.Join(dir, name)
+			if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+				return path, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%w: %s (run make deps)", ErrNotInstalled, strings.Join(names, " or "))
+}
+
+// ErrNotInstalled says that a server's program is not on this machine.
+var ErrNotInstalled = errors.New("not installed")
+
+// FreePort returns a TCP port on the loopback that was free a moment ago.
+func FreePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}

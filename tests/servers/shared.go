@@ -1,0 +1,133 @@
+// Package servers starts private, throw-away MariaDB and Redis servers on free
+// ports in temporary folders, so that any number of test runs live side by side.
+// TEST_DATABASE_URL and TEST_REDIS_URL name servers to use in their place.
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/token-scheduler/token-scheduler/db"
+)
+
+// shared are the servers that the tests of one package share.
+var shared struct {
+	mu      sync.Mutex
+	mariadb *MariaDB
+	redis   *Redis
+	dbs     int // databases of Redis handed out
+}
+
+// Main runs a package's tests, stops the servers that they shared, and fails on
+// goroutines that were left behind. Call it from TestMain.
+func Main(m *testing.M) {
+	code := m.Run()
+	if shared.mariadb != nil {
+		_ = shared.mariadb.Remove()
+	}
+	if shared.redis != nil {
+		_ = shared.redis.Remove()
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// MySQL returns how to connect, as one who may create databases and users, to
+// the server that the package's tests share.
+func MySQL(tb testing.TB) *mysql.Config {
+	tb.Helper()
+	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
+		cfg, err := db.ParseURL(db.NewSecret(given))
+		if err != nil {
+			tb.Fatalf("TEST_DATABASE_URL: %v", err)
+		}
+		return cfg
+	}
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.mariadb == nil {
+		server, err := StartMariaDB(context.Background(), tempDir(tb))
+		skipWithout(tb, err)
+		shared.mariadb = server
+	}
+	return shared.mariadb.Config()
+}
+
+// RedisURL returns the URL of an empty database on the server that the package's
+// tests share.
+func RedisURL(tb testing.TB) string {
+	tb.Helper()
+	if given := os.Getenv("TEST_REDIS_URL"); given != "" {
+		return given // keys carry the test's own name there
+	}
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.redis == nil {
+		server, err := StartRedis(context.Background(), tempDir(tb), "--databases", "1000")
+		skipWithout(tb, err)
+		shared.redis = server
+	}
+	shared.dbs++
+	return shared.redis.URL(shared.dbs)
+}
+
+// RedisClient returns a client of such a database.
+func RedisClient(tb testing.TB) *redis.Client {
+	tb.Helper()
+	opts, err := redis.ParseURL(RedisURL(tb))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	opts.ContextTimeoutEnabled = true
+	client := redis.NewClient(opts)
+	tb.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// Private starts a MariaDB and a Redis for one test alone, which may kill them.
+func Private(tb testing.TB) (*MariaDB, *Redis) {
+	tb.Helper()
+	mariadb, err := StartMariaDB(context.Background(), tempDir(tb))
+	skipWithout(tb, err)
+	tb.Cleanup(func() { _ = mariadb.Remove() })
+	server, err := StartRedis(context.Background(), tempDir(tb))
+	skipWithout(tb, err)
+	tb.Cleanup(func() { _ = server.Remove() })
+	return mariadb, server
+}
+
+func tempDir(tb testing.TB) string {
+	tb.Helper()
+	// The server outlives the test that starts it, and its folder with it; short,
+	// for the sake of the socket in it.
+	dir, err := os.MkdirTemp("", "ts-") //nolint:usetesting // see above
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}
+
+// skipWithout skips a test whose servers are not installed, but not in CI.
+func skipWithout(tb testing.TB, err error) {
+	tb.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrNotInstalled) && os.Getenv("CI") != "true":
+		tb.Skip(err)
+	default:
+		tb.Fatal(err)
+	}
+}

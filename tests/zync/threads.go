@@ -1,0 +1,57 @@
+package zync
+
+import (
+	"net"
+	"sync"
+)
+
+// threads lets as many connections in as Zync has threads. The others wait, as
+// they do in the backlog of its socket.
+type threads struct {
+	net.Listener
+	zync *Zync
+}
+
+func (t *threads) Accept() (net.Conn, error) {
+	conn, err := t.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	z := t.zync
+	z.mu.Lock()
+	z.open++
+	z.mostOpen = max(z.mostOpen, z.open)
+	z.mu.Unlock()
+	return &thread{Conn: conn, zync: z}, nil
+}
+
+// thread is a connection: its first read waits for a thread.
+type thread struct {
+	net.Conn
+	zync  *Zync
+	begin sync.Once
+	end   sync.Once
+	taken bool
+}
+
+func (t *thread) Read(p []byte) (int, error) {
+	t.begin.Do(func() {
+		t.zync.slots <- struct{}{}
+		t.taken = true
+	})
+	return t.Conn.Read(p)
+}
+
+func (t *thread) Close() error {
+	err := t.Conn.Close()
+	t.end.Do(func() {
+		t.begin.Do(func() {}) // a read that comes later takes no thread
+		if t.taken {
+			<-t.zync.slots
+		}
+		t.zync.mu.Lock()
+		t.zync.open--
+		t.zync.mu.Unlock()
+	})
+	return err
+}

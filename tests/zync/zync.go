@@ -1,0 +1,250 @@
+// Package zync stands in for Zync: as strict as the real one, as short of
+// threads, able to fail in every way that it or the network before it can, and
+// with a memory of who held which token when.
+package zync
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// Threads of Zync's web server; a connection occupies one from its opening to
+	// its close.
+	Threads = 3
+	// silence is how long a thread waits for a request that does not come.
+	silence = 30 * time.Second
+)
+
+// Push is one PUT as Zync saw it.
+type Push struct {
+	N           int // counts PUTs from 1
+	TenantID    int64
+	Token       string
+	HasEndpoint bool
+}
+
+// Fault is what goes wrong with a push. The zero Fault is nothing.
+type Fault struct {
+	Status int         // answer with it in place of Zync's own
+	Header http.Header // beside it
+	Body   string      // in place of Zync's own
+	Delay  time.Duration
+	Store  bool // though it fails, the token has been stored
+	Cut    bool // close the connection in place of an answer
+	Hang   bool // say nothing until the client gives up
+}
+
+// Holding is a token that a tenant was given at a time.
+type Holding struct {
+	TenantID int64
+	Token    string
+	Endpoint string
+	At       time.Time
+}
+
+// Zync is a running stand-in.
+type Zync struct {
+	URL string
+
+	server   *http.Server
+	slots    chan struct{}
+	mu       sync.Mutex
+	token    string
+	fault    func(Push) Fault
+	delay    time.Duration
+	holds    map[int64]Holding
+	history  []Holding
+	pushes   int
+	open     int
+	mostOpen int
+}
+
+// Options describe a stand-in.
+type Options struct {
+	Token   string        // the credential to ask for; none where empty
+	Delay   time.Duration // the time that each PUT takes
+	Threads int           // Threads where zero
+	Addr    string        // 127.0.0.1:0 where empty
+}
+
+// Start starts a stand-in on a free port of the loopback.
+func Start(o Options) (*Zync, error) {
+	if o.Threads == 0 {
+		o.Threads = Threads
+	}
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:0"
+	}
+	listener, err := net.Listen("tcp", o.Addr)
+	if err != nil {
+		return nil, err
+	}
+	z := &Zync{
+		URL: "http://" + listener.Addr().String(), token: o.Token, delay: o.Delay,
+		slots: make(chan struct{}, o.Threads), holds: map[int64]Holding{},
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /tenant", z.putTenant)
+	mux.HandleFunc("GET /status/live", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })
+	z.server = &http.Server{Handler: mux, ReadHeaderTimeout: silence}
+	z.server.SetKeepAlivesEnabled(false)
+	go func() { _ = z.server.Serve(&threads{Listener: listener, zync: z}) }()
+	return z, nil
+}
+
+// Close ends the stand-in and what it serves.
+func (z *Zync) Close() { _ = z.server.Close() }
+
+// SetFault has f decide what goes wrong with each push; nil ends all trouble.
+func (z *Zync) SetFault(f func(Push) Fault) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.fault = f
+}
+
+// Know has Zync know tenants already, with a token that it holds for them.
+func (z *Zync) Know(endpoint func(id int64) string, token string, ids ...int64) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for _, id := range ids {
+		z.store(Holding{TenantID: id, Token: token, Endpoint: endpoint(id), At: time.Now()})
+	}
+}
+
+// Holds returns what Zync holds, by tenant.
+func (z *Zync) Holds() map[int64]Holding {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return maps.Clone(z.holds)
+}
+
+// History returns every token that was stored, in order.
+func (z *Zync) History() []Holding {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return append([]Holding(nil), z.history...)
+}
+
+// Pushes is how many PUTs have come.
+func (z *Zync) Pushes() int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.pushes
+}
+
+// MostOpen is the most connections that were open at a time.
+func (z *Zync) MostOpen() int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.mostOpen
+}
+
+func (z *Zync) putTenant(w http.ResponseWriter, r *http.Request) {
+	if z.token != "" && r.Header.Get("Authorization") != `Token token="`+z.token+`"` {
+		answer(w, http.StatusUnauthorized, "HTTP Token: Access denied.\n")
+		return
+	}
+	var body struct {
+		ID          json.Number `json:"id"`
+		Endpoint    *string     `json:"endpoint"`
+		AccessToken string      `json:"access_token"`
+	}
+	content, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
+	if err != nil || r.Header.Get("Content-Type") != "application/json" || json.Unmarshal(content, &body) != nil {
+		answer(w, http.StatusBadRequest, `{"status":400}`)
+		return
+	}
+	id, err := strconv.ParseInt(body.ID.String(), 10, 64)
+	push, fault := z.arrived(id, body.AccessToken, body.Endpoint != nil)
+	if !wait(r.Context(), z.delay+fault.Delay) {
+		return
+	}
+	if fault.Store {
+		z.take(push, body.Endpoint)
+	}
+	switch {
+	case fault.Hang:
+		<-r.Context().Done()
+	case fault.Cut:
+		panic(http.ErrAbortHandler)
+	case fault.Status != 0:
+		maps.Copy(w.Header(), fault.Header)
+		answer(w, fault.Status, fault.Body)
+	case err != nil || id < 1 || body.AccessToken == "":
+		answer(w, http.StatusUnprocessableEntity, `{"errors":{"id":["must be greater than 0"]}}`)
+	default:
+		status := z.take(push, body.Endpoint)
+		if status == http.StatusUnprocessableEntity {
+			answer(w, status, `{"errors":{"endpoint":["can't be blank"]}}`)
+			return
+		}
+		w.WriteHeader(status)
+	}
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+func (z *Zync) arrived(id int64, token string, hasEndpoint bool) (Push, Fault) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.pushes++
+	push := Push{N: z.pushes, TenantID: id, Token: token, HasEndpoint: hasEndpoint}
+	if z.fault == nil {
+		return push, Fault{}
+	}
+	return push, z.fault(push)
+}
+
+// take stores a token, as Zync does: it keeps the endpoint it has where the body
+// names none, and refuses a tenant for which it has none.
+func (z *Zync) take(push Push, endpoint *string) int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	had, known := z.holds[push.TenantID]
+	now := Holding{TenantID: push.TenantID, Token: push.Token, Endpoint: had.Endpoint, At: time.Now()}
+	if endpoint != nil {
+		now.Endpoint = *endpoint
+	}
+	switch {
+	case now.Endpoint == "":
+		return http.StatusUnprocessableEntity
+	case known && had.Token == now.Token && had.Endpoint == now.Endpoint:
+		return http.StatusCreated
+	}
+	z.store(now)
+	if known {
+		return http.StatusNoContent
+	}
+	return http.StatusCreated
+}
+
+func (z *Zync) store(h Holding) {
+	z.holds[h.TenantID] = h
+	z.history = append(z.history, h)
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
