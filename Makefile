@@ -1,0 +1,40 @@
+# The commands of this project. `make demo` and `make test` do all set-up by
+# themselves on a machine that has Go.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LINT_VERSION := v2.15.0
+LINT := .tools/golangci-lint-$(LINT_VERSION)
+TIMEOUT := 9m
+
+.PHONY: build test lint demo deps clean
+
+## build: the scheduler, as bin/scheduler
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/scheduler ./cmd/scheduler
+
+## test: everything, with the race detector, on private servers
+test: deps
+	go test -race -timeout $(TIMEOUT) ./...
+
+## demo: two rotations and a purge on private servers, in under a minute
+demo: deps build
+	@go build -o bin/demo ./tests/demo && exec bin/demo -bin bin/scheduler
+
+## lint: golangci-lint, built from source at its pinned version, and what Go says
+lint: $(LINT)
+	$(LINT) run ./...
+	go vet ./...
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change: $$(gofmt -l .)"; exit 1; }
+	go mod tidy -diff
+
+$(LINT):
+	@mkdir -p .tools
+	GOBIN=$(CURDIR)/.tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv .tools/golangci-lint $(LINT)
+
+## deps: installs MariaDB and Redis for the tests where they are missing
+deps:
+	@tests/deps.sh
+
+clean:
+	rm -rf bin .tools
