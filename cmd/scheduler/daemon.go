@@ -118,7 +118,7 @@ func (d *daemon) lead(lease tasks.Lease) {
 		scheduler.Schedule(j.schedule, j.fire)
 	}
 	scheduler.Start()
-	for d.wait(ctx) {
+	for on := true; on; on = d.wait(ctx) {
 		d.beat()
 		for _, j := range d.jobs {
 			if j.due() {

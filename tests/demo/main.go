@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
@@ -82,19 +83,20 @@ func run(ctx context.Context, binary string, tenants int) (err error) {
 	return d.show(ctx, seeded)
 }
 
-// seed fills Porta, and has Zync know every other tenant with the token that
-// never expires and that Porta made for it long ago.
+// seed fills Porta, and has Zync know every other tenant with a token that Porta
+// made at the tenant's last event.
 func (d *demo) seed(ctx context.Context, tenants int) (*porta.Seeded, error) {
 	seeded, err := d.porta.Fill(ctx, porta.Seed{Tenants: tenants, Buyers: 2000, Tokens: true})
 	if err != nil {
 		return nil, err
 	}
-	for id := range seeded.Owners {
+	tokens, err := d.porta.Mint(ctx, seeded.Owners, time.Hour)
+	for id, token := range tokens {
 		if id%2 == 0 {
-			d.zync.Know(porta.Endpoint, "a token from long ago", id)
+			d.zync.Know(id, porta.Endpoint(id), token)
 		}
 	}
-	return seeded, nil
+	return seeded, err
 }
 
 func (d *demo) show(ctx context.Context, seeded *porta.Seeded) error {

@@ -4,6 +4,7 @@ package porta
 
 import (
 	"context"
+	crand "crypto/rand"
 	"crypto/sha512"
 	_ "embed"
 	"encoding/hex"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
@@ -150,4 +152,18 @@ func (p *Porta) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		_, _ = fmt.Fprintf(w, `{"account":{"id":%d}}`, tenant)
 	}
+}
+
+// Mint makes a sync token for each owner, by tenant, as Porta itself does when a
+// tenant has an event, and returns the plaintexts by tenant.
+func (p *Porta) Mint(ctx context.Context, owners map[int64]int64, life time.Duration) (map[int64]string, error) {
+	rows := newInsert("access_tokens", "owner_id, scopes, value, name, permission, created_at, updated_at, expires_at")
+	now := time.Now().UTC().Truncate(time.Second)
+	plaintexts := make(map[int64]string, len(owners))
+	for tenant, owner := range owners {
+		plaintexts[tenant] = strings.ToLower(crand.Text() + crand.Text())
+		rows.add(owner, "---\n- account_management\n", Digest(plaintexts[tenant]), "OIDC Synchronization Token", "ro",
+			now, now, now.Add(life))
+	}
+	return plaintexts, rows.run(ctx, p)
 }

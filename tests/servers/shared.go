@@ -27,9 +27,13 @@ var shared struct {
 }
 
 // Main runs a package's tests, stops the servers that they shared, and fails on
-// goroutines that were left behind. Call it from TestMain.
-func Main(m *testing.M) {
+// goroutines that were left behind. Call it from TestMain; cleanup runs after
+// the tests.
+func Main(m *testing.M, cleanup ...func()) {
 	code := m.Run()
+	for _, clean := range cleanup {
+		clean()
+	}
 	if shared.mariadb != nil {
 		_ = shared.mariadb.Remove()
 	}

@@ -110,13 +110,11 @@ func (z *Zync) SetFault(f func(Push) Fault) {
 	z.fault = f
 }
 
-// Know has Zync know tenants already, with a token that it holds for them.
-func (z *Zync) Know(endpoint func(id int64) string, token string, ids ...int64) {
+// Know has Zync know a tenant already, with the token and endpoint that it holds.
+func (z *Zync) Know(id int64, endpoint, token string) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	for _, id := range ids {
-		z.store(Holding{TenantID: id, Token: token, Endpoint: endpoint(id), At: time.Now()})
-	}
+	z.store(Holding{TenantID: id, Token: token, Endpoint: endpoint, At: time.Now()})
 }
 
 // Holds returns what Zync holds, by tenant.
