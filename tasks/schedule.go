@@ -35,8 +35,12 @@ func ParseSchedule(spec string, location *time.Location) (Schedule, error) {
 	if err != nil {
 		return Schedule{}, fmt.Errorf("not a cron schedule of five fields, nor a descriptor as @daily: %w", err)
 	}
-	if constant, ok := parsed.(cron.ConstantDelaySchedule); ok {
-		parsed = aligned(constant.Delay)
+	if _, constant := parsed.(cron.ConstantDelaySchedule); constant {
+		period, err := time.ParseDuration(strings.TrimPrefix(spec, "@every "))
+		if err != nil || period < time.Second || period%time.Second != 0 {
+			return Schedule{}, errors.New("@every takes a duration of whole seconds, one at least")
+		}
+		parsed = aligned(period)
 	}
 	s := Schedule{spec: spec, schedule: parsed, location: location}
 	if s.Next(time.Now()).IsZero() {

@@ -1,11 +1,9 @@
 package rotate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -37,11 +35,6 @@ func (m *minter) mint(ctx context.Context, n int, t *tally) ([]*token, error) {
 			return nil, err
 		}
 	}
-	// Rows are locked in the order of the insert. In the order of their owners,
-	// which Porta's transactions lock one at a time, no circle can close.
-	slices.SortFunc(batch, func(a, b planned) int {
-		return cmp.Compare(a.tenant.OwnerID.Int64, b.tenant.OwnerID.Int64)
-	})
 	tokens := make([]*token, len(batch))
 	rows := make([]db.NewToken, len(batch))
 	for i, p := range batch {

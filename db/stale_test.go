@@ -1,0 +1,59 @@
+package db_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/tests/porta"
+)
+
+func TestStaleTokens(t *testing.T) {
+	t.Parallel()
+	p, seeded, pool := open(t, porta.Seed{Tenants: 50, Tokens: true})
+	now := time.Now().UTC()
+	stale := db.NewStaleTokens(pool)
+	var expired, legacy []int64
+	var after int64
+	for {
+		page, err := stale.Page(t.Context(), after, now, 7)
+		must(t, err)
+		if len(page) == 0 {
+			break
+		}
+		for _, token := range page {
+			if token.ID <= after {
+				t.Fatalf("id %d after %d", token.ID, after)
+			}
+			after = token.ID
+			if token.Legacy {
+				legacy = append(legacy, token.ID)
+			} else {
+				expired = append(expired, token.ID)
+			}
+			if seeded.Owners[token.TenantID.Int64] == 0 {
+				t.Errorf("token %d: tenant %v", token.ID, token.TenantID)
+			}
+		}
+	}
+	if len(expired) != seeded.Stale || len(legacy) != seeded.Legacy {
+		t.Fatalf("%d expired and %d legacy, want %d and %d", len(expired), len(legacy), seeded.Stale, seeded.Legacy)
+	}
+	w := openWriter(t, p, pool)
+	var all []int64
+	must(t, p.DB.SelectContext(t.Context(), &all, "SELECT id FROM access_tokens"))
+	if n, err := w.PurgeExpired(t.Context(), all, now.Add(-2*time.Hour)); err != nil || n != 0 {
+		t.Errorf("by a clock that is behind: %d purged, %v", n, err)
+	}
+	if n, err := w.PurgeExpired(t.Context(), all, now.Add(10*time.Hour)); err != nil || n != seeded.Stale {
+		t.Errorf("by a clock that is ahead: %d purged, %v; want the server's clock to keep what lives, %d purged", n, err, seeded.Stale)
+	}
+	if n, err := w.PurgeLegacy(t.Context(), all); err != nil || n != seeded.Legacy {
+		t.Errorf("%d legacy purged, %v; want %d", n, err, seeded.Legacy)
+	}
+	var left int
+	must(t, p.DB.GetContext(t.Context(), &left, "SELECT COUNT(*) FROM access_tokens"))
+	if want := len(all) - seeded.Stale - seeded.Legacy; left != want {
+		t.Errorf("%d tokens left, want %d", left, want)
+	}
+}

@@ -1,0 +1,198 @@
+package db_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/tests/porta"
+)
+
+func token(owner int64, value string) db.NewToken {
+	return db.NewToken{OwnerID: owner, TenantID: sql.NullInt64{Int64: 2, Valid: true}, Digest: db.NewSecret(value)}
+}
+
+func TestOnlyOneWriter(t *testing.T) {
+	t.Parallel()
+	p, _, pool := open(t, porta.Seed{Tenants: 2})
+	first := openWriter(t, p, pool)
+	_, err := db.OpenWriter(t.Context(), pool, options(p))
+	mustBe(t, err, db.ErrFenced)
+	must(t, first.Close())
+	second, err := db.OpenWriter(t.Context(), pool, options(p))
+	must(t, err)
+	must(t, second.Close())
+	must(t, second.Close())
+	mustBe(t, second.Insert(t.Context(), []db.NewToken{token(1, "late")}, time.Hour), db.ErrWriterLost)
+}
+
+// TestKilledWriterNeverWritesAgain: once the server has dropped the connection
+// and given the lock to another, nothing goes through, on no connection.
+func TestKilledWriterNeverWritesAgain(t *testing.T) {
+	t.Parallel()
+	p, _, pool := open(t, porta.Seed{Tenants: 2})
+	w := openWriter(t, p, pool)
+	must(t, w.Insert(t.Context(), []db.NewToken{token(1, "early")}, time.Hour))
+	var holder int64
+	must(t, p.DB.GetContext(t.Context(), &holder, "SELECT IS_USED_LOCK(?)", db.LockName(p.Name, "rotate")))
+	_, err := p.DB.ExecContext(t.Context(), fmt.Sprintf("KILL %d", holder))
+	must(t, err)
+	other := openWriter(t, p, pool)
+	for range 3 {
+		mustBe(t, w.Insert(t.Context(), []db.NewToken{token(1, "late")}, time.Hour), db.ErrWriterLost)
+	}
+	var n int
+	must(t, p.DB.GetContext(t.Context(), &n, "SELECT COUNT(*) FROM access_tokens WHERE value = 'late'"))
+	if n != 0 {
+		t.Error("a writer that lost its lock has written")
+	}
+	must(t, other.Insert(t.Context(), []db.NewToken{token(1, "next")}, time.Hour))
+}
+
+// TestServerDropsASilentWriter: a holder that is frozen keeps nobody waiting.
+func TestServerDropsASilentWriter(t *testing.T) {
+	t.Parallel()
+	p, _, pool := open(t, porta.Seed{Tenants: 2})
+	o := options(p)
+	o.LeaseLife = time.Second
+	kept, err := db.OpenWriter(t.Context(), pool, o)
+	must(t, err)
+	time.Sleep(3 * time.Second) // longer than the server waits: the ping keeps it
+	must(t, kept.Insert(t.Context(), []db.NewToken{token(1, "kept")}, time.Hour))
+	must(t, kept.Close())
+
+	conn, err := pool.Connx(t.Context()) // a writer without the ping
+	must(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = conn.ExecContext(t.Context(), "SET SESSION wait_timeout = 2")
+	must(t, err)
+	_, err = conn.ExecContext(t.Context(), "DO GET_LOCK(?, 0)", o.Lock)
+	must(t, err)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		next, err := db.OpenWriter(t.Context(), pool, o)
+		if err == nil {
+			must(t, next.Close())
+			return
+		}
+		mustBe(t, err, db.ErrFenced)
+		if time.Now().After(deadline) {
+			t.Fatal("the silent holder still has the lock")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func TestWriterRefusesAClockThatIsFarOff(t *testing.T) {
+	t.Parallel()
+	p, _, pool := open(t, porta.Seed{Tenants: 2})
+	o := options(p)
+	o.MaxSkew = 0
+	if _, err := db.OpenWriter(t.Context(), pool, o); err == nil || !strings.Contains(err.Error(), "clock") {
+		t.Errorf("error %v, want one about clocks", err)
+	}
+	w := openWriter(t, p, pool) // the lock was given back
+	if skew := w.Skew().Abs(); skew > time.Minute {
+		t.Errorf("skew %s on one machine", skew)
+	}
+}
+
+func TestDeleteTakesSyncTokensAlone(t *testing.T) {
+	t.Parallel()
+	p, _, pool := open(t, porta.Seed{Tenants: 2})
+	w := openWriter(t, p, pool)
+	must(t, w.Insert(t.Context(), []db.NewToken{token(1, "SHA384$a"), token(1, "SHA384$b")}, time.Hour))
+	_, err := p.DB.ExecContext(t.Context(), "UPDATE access_tokens SET name = 'mine' WHERE value = 'SHA384$b'")
+	must(t, err)
+	n, err := w.Delete(t.Context(), []db.Secret{db.NewSecret("SHA384$a"), db.NewSecret("SHA384$b"), db.NewSecret("SHA384$c")})
+	must(t, err)
+	if n != 1 {
+		t.Errorf("%d rows were deleted, want 1", n)
+	}
+}
+
+func TestErrorsHoldNoDigest(t *testing.T) {
+	t.Parallel()
+	p, _, pool := open(t, porta.Seed{Tenants: 2})
+	w := openWriter(t, p, pool)
+	digest := porta.Digest("x")
+	must(t, w.Insert(t.Context(), []db.NewToken{token(1, digest)}, time.Hour))
+	err := w.Insert(t.Context(), []db.NewToken{token(1, digest)}, time.Hour)
+	if err == nil || !strings.Contains(err.Error(), "1062") || strings.Contains(err.Error(), digest[10:20]) {
+		t.Errorf("error %v, want a duplicate key without the digest", err)
+	}
+}
+
+// TestConflictsWithPorta has clients do what Porta does when its cache misses,
+// for the very owners for which batches are inserted. None of them may fail
+// because of us, and we must get through.
+func TestConflictsWithPorta(t *testing.T) {
+	t.Parallel()
+	p, seeded, pool := open(t, porta.Seed{Tenants: 60, Tokens: true})
+	w := openWriter(t, p, pool)
+	var owners []int64
+	for id := int64(1); id <= 61; id++ {
+		if owner := seeded.Owners[id]; owner != 0 {
+			owners = append([]int64{owner}, owners...) // the order that deadlocks, unless Insert sorts
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	for c := range 8 {
+		clients.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				owner := owners[(c*len(owners)/8+i)%len(owners)]
+				if err := mintAsPorta(p, owner, fmt.Sprintf("porta-%d-%d", c, i)); err != nil {
+					t.Errorf("Porta's client: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 40 {
+		batch := make([]db.NewToken, len(owners))
+		for j, owner := range owners {
+			batch[j] = token(owner, fmt.Sprintf("ours-%d-%d", i, owner))
+		}
+		if err := w.Insert(t.Context(), batch, time.Hour); err != nil {
+			t.Errorf("batch %d: %v", i, err)
+		}
+	}
+	cancel()
+	clients.Wait()
+}
+
+func mintAsPorta(p *porta.Porta, owner int64, value string) error {
+	tx, err := p.DB.Beginx()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	var ids []int64
+	if err := tx.Select(&ids, `SELECT id FROM access_tokens FORCE INDEX (idx_auth_tokens_of_user)
+ WHERE owner_id = ? AND name = 'OIDC Synchronization Token' FOR UPDATE`, owner); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if _, err := tx.Exec(`INSERT INTO access_tokens (owner_id, value, name, permission, expires_at)
+ VALUES (?, ?, 'OIDC Synchronization Token', 'ro', UTC_TIMESTAMP() + INTERVAL 1 DAY)`, owner, value); err != nil {
+		return fmt.Errorf("insert: %w", err)
+	}
+	return tx.Commit()
+}
+
+func TestLockName(t *testing.T) {
+	t.Parallel()
+	if got := db.LockName("default", "rotate"); got != "token-scheduler:default:rotate" {
+		t.Errorf("lock %q", got)
+	}
+	long, other := strings.Repeat("n", 100), strings.Repeat("n", 99)+"m"
+	a, b := db.LockName(long, "rotate"), db.LockName(other, "rotate")
+	if len(a) > 64 || len(b) > 64 || a == b {
+		t.Errorf("locks %q and %q: want two names of at most 64 characters", a, b)
+	}
+}

@@ -1,0 +1,72 @@
+package sim
+
+import (
+	"context"
+	"maps"
+	"time"
+)
+
+// ledgerTimeout is how long the ledger waits for Redis.
+const ledgerTimeout = 3 * time.Second
+
+// Ledger is the ledger on a Redis of this package; see [tasks.Ledger].
+type Ledger struct{ redis *Redis }
+
+// NewLedger returns the ledger on r.
+func NewLedger(r *Redis) *Ledger { return &Ledger{redis: r} }
+
+func (l *Ledger) call(ctx context.Context, do func(d *redisData)) error {
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	err, _ := call(ctx, l.redis.proc, l.redis.Server, func() error {
+		l.redis.data.mu.Lock()
+		defer l.redis.data.mu.Unlock()
+		do(l.redis.data)
+		return nil
+	})
+	return err
+}
+
+// Deliveries implements the ledger of rotate and janitor.
+func (l *Ledger) Deliveries(ctx context.Context, ids []int64) (times []time.Time, err error) {
+	times = make([]time.Time, len(ids))
+	return times, l.call(ctx, func(d *redisData) {
+		for i, id := range ids {
+			times[i] = d.deliveries[id]
+		}
+	})
+}
+
+// Record implements the ledger of rotate.
+func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, _ map[int64]string, _ time.Time) error {
+	return l.call(ctx, func(d *redisData) { maps.Copy(d.deliveries, delivered) })
+}
+
+// Forget implements the ledger of janitor.
+func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
+	return l.call(ctx, func(d *redisData) {
+		maps.DeleteFunc(d.deliveries, func(_ int64, at time.Time) bool { return at.Before(before) })
+	})
+}
+
+// Resume implements the bookmark of rotate.
+func (l *Ledger) Resume(ctx context.Context) (id int64, err error) {
+	err = l.call(ctx, func(d *redisData) { id = d.resume })
+	return id, err
+}
+
+// RecordResume implements the bookmark of rotate.
+func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
+	return l.call(ctx, func(d *redisData) { d.resume = id })
+}
+
+// LastSuccess returns when a task last succeeded.
+func (l *Ledger) LastSuccess(ctx context.Context, task string) (at time.Time, err error) {
+	err = l.call(ctx, func(d *redisData) { at = d.successes[task] })
+	return at, err
+}
+
+// RecordSuccess implements the record of a runner.
+func (l *Ledger) RecordSuccess(ctx context.Context, task string, at time.Time) error {
+	return l.call(ctx, func(d *redisData) { d.successes[task] = at })
+}

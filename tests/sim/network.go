@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Weather is how a server and the way to it behave.
+type Weather struct {
+	Down     error         // every call fails at once
+	Hanging  bool          // no call is answered before its time is up
+	LoseAsk  float64       // chance that a call does not arrive
+	LoseSaid float64       // chance that a call is carried out and its answer lost
+	Latency  time.Duration // the longest that a call takes
+}
+
+// ErrNetwork is what a call that was lost fails with.
+var ErrNetwork = errors.New("connection reset by peer")
+
+// ErrKilled is what every call of a process fails with that was killed.
+var ErrKilled = errors.New("killed")
+
+// Server is the near end of a server: its weather.
+type Server struct {
+	mu      sync.Mutex
+	weather Weather
+	chance  *rand.Rand
+}
+
+// Set changes the weather.
+func (s *Server) Set(w Weather) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.weather = w
+}
+
+// Up tells whether calls reach the server at all.
+func (s *Server) Up() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.weather.Down == nil && !s.weather.Hanging
+}
+
+// forecast draws what becomes of one call.
+func (s *Server) forecast() (w Weather, lost, unsaid bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w = s.weather
+	if s.chance == nil {
+		return w, false, false
+	}
+	if w.Latency > 0 {
+		w.Latency = time.Duration(s.chance.Int64N(int64(w.Latency)))
+	}
+	return w, s.chance.Float64() < w.LoseAsk, s.chance.Float64() < w.LoseSaid
+}
+
+// Process is a process as the network sees it: it may be paused or killed
+// between any two of its calls.
+type Process struct {
+	mu       sync.Mutex
+	dead     bool
+	paused   chan struct{} // closed when it goes on; nil while it runs
+	pausedAt time.Time
+}
+
+// Kill lets no call of the process through any more.
+func (p *Process) Kill() {
+	p.Resume()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = true
+}
+
+// Pause holds up every call of the process, as SIGSTOP would. What it was about
+// to do it does when it is resumed, however stale the reason.
+func (p *Process) Pause() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused == nil {
+		p.paused, p.pausedAt = make(chan struct{}), time.Now()
+	}
+}
+
+// Resume lets the process go on.
+func (p *Process) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused != nil {
+		close(p.paused)
+		p.paused = nil
+	}
+}
+
+// Dead tells whether it was killed.
+func (p *Process) Dead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dead
+}
+
+// silentFor is how long the process has been paused.
+func (p *Process) silentFor() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused == nil {
+		return 0
+	}
+	return time.Since(p.pausedAt)
+}
+
+// gate waits while the process is paused.
+func (p *Process) gate() error {
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	paused := p.paused
+	p.mu.Unlock()
+	if paused != nil {
+		<-paused
+	}
+	if p.Dead() {
+		return ErrKilled
+	}
+	return nil
+}
+
+// call carries out one call of a process to a server. The error is do's, or the
+// network's; in the latter case done tells whether do was carried out.
+func call(ctx context.Context, p *Process, s *Server, do func() error) (err error, done bool) { //nolint:revive // the order of speech
+	if err := p.gate(); err != nil {
+		return err, false
+	}
+	weather, lost, unsaid := s.forecast()
+	if weather.Down != nil {
+		return weather.Down, false
+	}
+	if weather.Hanging || lost {
+		<-ctx.Done()
+		return ctx.Err(), false
+	}
+	if weather.Latency > 0 {
+		timer := time.NewTimer(weather.Latency)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err(), false
+		}
+	}
+	if err := p.gate(); err != nil {
+		return err, false
+	}
+	err = do()
+	if unsaid {
+		return ErrNetwork, true
+	}
+	return err, true
+}

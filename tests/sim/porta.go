@@ -1,0 +1,245 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+)
+
+// Porta is a MySQL with Porta's tenants and sync tokens. Its clock is the
+// world's, by which tokens live.
+type Porta struct {
+	*Server
+	proc *Process
+	data *portaData
+}
+
+type portaData struct {
+	mu       sync.Mutex
+	tenants  []db.Tenant
+	tokens   map[string]*Token // by digest
+	lastID   int64
+	writers  map[string]*Writer // by lock
+	restarts int
+	// onEnd is told of every token that is deleted or expired by a statement.
+	onEnd func(digest string, token Token)
+}
+
+// Token is a row of access_tokens.
+type Token struct {
+	ID       int64
+	TenantID int64
+	OwnerID  int64
+	Created  time.Time
+	Expires  time.Time // zero is never
+}
+
+// Lives tells whether Porta accepts the token at a time.
+func (t Token) Lives(at time.Time) bool { return t.Expires.IsZero() || !t.Expires.Before(at) }
+
+// NewPorta returns a Porta with n tenants, each with an owner, the first of them
+// the master.
+func NewPorta(n int) *Porta {
+	p := &Porta{Server: &Server{}, data: &portaData{tokens: map[string]*Token{}, writers: map[string]*Writer{}}}
+	for range n {
+		p.AddTenant(time.Now().Add(-time.Hour))
+	}
+	return p
+}
+
+// AddTenant adds a tenant and returns its id.
+func (p *Porta) AddTenant(created time.Time) int64 {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	id := int64(1)
+	if n := len(p.data.tenants); n > 0 {
+		id = p.data.tenants[n-1].ID + 1
+	}
+	p.data.tenants = append(p.data.tenants, db.Tenant{
+		ID:        id,
+		Master:    id == 1,
+		Host:      sql.NullString{String: fmt.Sprintf("t%d.example.com", id), Valid: true},
+		OwnerID:   sql.NullInt64{Int64: 1000 + id, Valid: true},
+		CreatedAt: sql.NullTime{Time: created.UTC().Truncate(time.Second), Valid: true},
+	})
+	return id
+}
+
+// DropTenant deletes a tenant with its users and their tokens.
+func (p *Porta) DropTenant(id int64) {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	p.data.tenants = slices.DeleteFunc(p.data.tenants, func(t db.Tenant) bool { return t.ID == id })
+	p.data.dropTokens(func(t *Token) bool { return t.TenantID == id })
+}
+
+// ReplaceOwner deletes a tenant's owner with the tokens that belong to it, and
+// gives the tenant another.
+func (p *Porta) ReplaceOwner(id int64) {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	for i := range p.data.tenants {
+		if t := &p.data.tenants[i]; t.ID == id {
+			old := t.OwnerID.Int64
+			t.OwnerID.Int64 += 1000
+			p.data.dropTokens(func(t *Token) bool { return t.OwnerID == old })
+		}
+	}
+}
+
+func (d *portaData) dropTokens(which func(*Token) bool) {
+	for digest, token := range d.tokens {
+		if which(token) {
+			delete(d.tokens, digest)
+		}
+	}
+}
+
+// Tenants returns the ids of all tenants.
+func (p *Porta) Tenants() []int64 {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	ids := make([]int64, len(p.data.tenants))
+	for i, t := range p.data.tenants {
+		ids[i] = t.ID
+	}
+	return ids
+}
+
+// Mint is Porta's own: a token for a tenant, with a life; zero is for ever.
+func (p *Porta) Mint(id int64, digest string, life time.Duration) {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	for _, t := range p.data.tenants {
+		if t.ID == id {
+			p.data.add(digest, t.ID, t.OwnerID.Int64, life)
+		}
+	}
+}
+
+func (d *portaData) add(digest string, tenant, owner int64, life time.Duration) {
+	d.lastID++
+	token := &Token{ID: d.lastID, TenantID: tenant, OwnerID: owner, Created: time.Now().Truncate(time.Second)}
+	if life > 0 {
+		token.Expires = token.Created.Add(life)
+	}
+	d.tokens[digest] = token
+}
+
+// Token returns the token with a digest.
+func (p *Porta) Token(digest string) (Token, bool) {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	token, found := p.data.tokens[digest]
+	if !found {
+		return Token{}, false
+	}
+	return *token, true
+}
+
+// Tokens is how many tokens there are.
+func (p *Porta) Tokens() int {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	return len(p.data.tokens)
+}
+
+// Restart ends every connection, and with it every writer.
+func (p *Porta) Restart() {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	p.data.restarts++
+	clear(p.data.writers)
+}
+
+const queryTimeout = 10 * time.Second
+
+func (p *Porta) query(ctx context.Context, do func(d *portaData) error) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	err, _ := call(ctx, p.proc, p.Server, func() error {
+		p.data.mu.Lock()
+		defer p.data.mu.Unlock()
+		return do(p.data)
+	})
+	return err
+}
+
+// Page implements the tenants of rotate.
+func (p *Porta) Page(ctx context.Context, after db.Cursor, limit int) ([]db.Tenant, db.Cursor, error) {
+	var page []db.Tenant
+	err := p.query(ctx, func(d *portaData) error {
+		for _, t := range d.tenants { // they are in the order of their creation
+			if after.Before(t) && len(page) < limit {
+				page = append(page, t)
+			}
+		}
+		return nil
+	})
+	if len(page) > 0 {
+		after = db.After(page[len(page)-1])
+	}
+	return page, after, err
+}
+
+// ByID implements the tenants of rotate.
+func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
+	var found []db.Tenant
+	err := p.query(ctx, func(d *portaData) error {
+		for _, t := range d.tenants {
+			if slices.Contains(ids, t.ID) {
+				found = append(found, t)
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Count implements the tenants of rotate.
+func (p *Porta) Count(ctx context.Context) (n int, err error) {
+	err = p.query(ctx, func(d *portaData) error { n = len(d.tenants); return nil })
+	return n, err
+}
+
+// StaleTokens are those of a Porta, for the janitor.
+type StaleTokens struct{ porta *Porta }
+
+// Stale returns the list of stale tokens.
+func (p *Porta) Stale() StaleTokens { return StaleTokens{p} }
+
+// Page implements the stale tokens of janitor.
+func (s StaleTokens) Page(ctx context.Context, after int64, now time.Time, limit int) ([]db.StaleToken, error) {
+	var page []db.StaleToken
+	err := s.porta.query(ctx, func(d *portaData) error {
+		for _, t := range d.tokens {
+			if t.ID > after && (t.Expires.IsZero() || expired(t, now)) {
+				page = append(page, db.StaleToken{
+					ID: t.ID, Legacy: t.Expires.IsZero(), CreatedAt: sql.NullTime{Time: t.Created, Valid: true},
+					TenantID: sql.NullInt64{Int64: t.TenantID, Valid: true},
+				})
+			}
+		}
+		slices.SortFunc(page, func(a, b db.StaleToken) int { return cmp.Compare(a.ID, b.ID) })
+		page = page[:min(len(page), limit)]
+		return nil
+	})
+	return page, err
+}
+
+func expired(t *Token, now time.Time) bool {
+	return !t.Expires.IsZero() && t.Expires.Before(time.Now()) && t.Expires.Before(now)
+}
+
+// As returns it as a process reaches it.
+func (p *Porta) As(proc *Process) *Porta {
+	view := *p
+	view.proc = proc
+	return &view
+}

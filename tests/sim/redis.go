@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Redis holds locks and the ledger. It answers the scripts of bsm/redislock,
+// which it tells apart by the number of their arguments.
+type Redis struct {
+	*Server
+	proc *Process
+	data *redisData
+}
+
+type redisData struct {
+	mu         sync.Mutex
+	locks      map[string]lock
+	deliveries map[int64]time.Time
+	successes  map[string]time.Time
+	resume     int64
+}
+
+type lock struct {
+	value   string
+	expires time.Time
+}
+
+// NewRedis returns an empty Redis.
+func NewRedis() *Redis { return &Redis{Server: &Server{}, data: newRedisData()} }
+
+func newRedisData() *redisData {
+	return &redisData{
+		locks: map[string]lock{}, deliveries: map[int64]time.Time{}, successes: map[string]time.Time{},
+	}
+}
+
+// Refuse has every call fail with err, Hang has none answered, Heal ends both.
+func (r *Redis) Refuse(err error) { r.Set(Weather{Down: err}) }
+
+// Hang has no call answered.
+func (r *Redis) Hang() { r.Set(Weather{Hanging: true}) }
+
+// Heal ends all trouble.
+func (r *Redis) Heal() { r.Set(Weather{}) }
+
+// Flush forgets everything.
+func (r *Redis) Flush() {
+	r.data.mu.Lock()
+	defer r.data.mu.Unlock()
+	clean := newRedisData()
+	r.data.locks, r.data.deliveries, r.data.successes, r.data.resume = clean.locks, clean.deliveries, clean.successes, 0
+}
+
+// Failover forgets what was written in the last moments: locks that are younger
+// than a refresh, and some deliveries.
+func (r *Redis) Failover(chance *rand.Rand) {
+	r.data.mu.Lock()
+	defer r.data.mu.Unlock()
+	maps.DeleteFunc(r.data.locks, func(string, lock) bool { return chance.IntN(2) == 0 })
+	maps.DeleteFunc(r.data.deliveries, func(int64, time.Time) bool { return chance.IntN(4) == 0 })
+}
+
+// TTL is how long Redis still keeps a key.
+func (r *Redis) TTL(key string) time.Duration {
+	r.data.mu.Lock()
+	defer r.data.mu.Unlock()
+	return time.Until(r.data.locks[key].expires)
+}
+
+// Eval implements [redis.Scripter].
+func (r *Redis) Eval(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	err, _ := call(ctx, r.proc, r.Server, func() error {
+		if !r.data.script(keys[0], args) {
+			return redis.Nil
+		}
+		return nil
+	})
+	if err != nil {
+		cmd.SetErr(err)
+		return cmd
+	}
+	cmd.SetVal("OK")
+	return cmd
+}
+
+// script does what redislock's scripts do: obtain (value, its token's length,
+// life), refresh (value, life), release (value).
+func (d *redisData) script(key string, args []any) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	value, now := args[0].(string), time.Now()
+	held, found := d.locks[key]
+	if found && !now.Before(held.expires) {
+		found = false
+	}
+	switch mine := found && held.value == value; {
+	case len(args) == 3 && (!found || mine):
+		d.locks[key] = lock{value, now.Add(milliseconds(args[2]))}
+	case len(args) == 2 && mine:
+		d.locks[key] = lock{value, now.Add(milliseconds(args[1]))}
+	case len(args) == 1 && mine:
+		delete(d.locks, key)
+	default:
+		return false
+	}
+	return true
+}
+
+func milliseconds(arg any) time.Duration {
+	d, err := time.ParseDuration(arg.(string) + "ms")
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// EvalSha implements [redis.Scripter].
+func (r *Redis) EvalSha(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
+	return r.Eval(ctx, "", keys, args...)
+}
+
+// EvalRO implements [redis.Scripter].
+func (r *Redis) EvalRO(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
+	return r.Eval(ctx, "", keys, args...)
+}
+
+// EvalShaRO implements [redis.Scripter].
+func (r *Redis) EvalShaRO(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
+	return r.Eval(ctx, "", keys, args...)
+}
+
+// ScriptExists implements [redis.Scripter].
+func (*Redis) ScriptExists(ctx context.Context, _ ...string) *redis.BoolSliceCmd {
+	return redis.NewBoolSliceCmd(ctx)
+}
+
+// ScriptLoad implements [redis.Scripter].
+func (*Redis) ScriptLoad(ctx context.Context, _ string) *redis.StringCmd {
+	return redis.NewStringCmd(ctx)
+}
+
+// As returns it as a process reaches it.
+func (r *Redis) As(proc *Process) *Redis {
+	view := *r
+	view.proc = proc
+	return &view
+}

@@ -1,0 +1,164 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+)
+
+// Writer is the connection that holds a task's lock, as [db.Writer] is.
+type Writer struct {
+	porta    *Porta
+	lock     string
+	life     time.Duration
+	restarts int
+
+	mu   sync.Mutex
+	lost error
+}
+
+// OpenWriter takes the lock for a connection of the process. skew is how far the
+// process's clock may be off before it is refused; zero takes any.
+func (p *Porta) OpenWriter(ctx context.Context, lock string, leaseLife time.Duration) (*Writer, error) {
+	w := &Writer{porta: p, lock: lock, life: leaseLife}
+	err := p.query(ctx, func(d *portaData) error {
+		if holder := d.writers[lock]; holder != nil && holder.alive() {
+			return db.ErrFenced
+		}
+		w.restarts = d.restarts
+		d.writers[lock] = w
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// alive tells whether the server still has the connection: it has dropped one
+// whose process is dead, or has been silent for twice the lease's life.
+func (w *Writer) alive() bool {
+	return !w.porta.proc.isDead() && w.porta.proc.silence() <= 2*w.life
+}
+
+func (p *Process) isDead() bool { return p != nil && p.Dead() }
+
+func (p *Process) silence() time.Duration {
+	if p == nil {
+		return 0
+	}
+	return p.silentFor()
+}
+
+// exec carries out a statement, if the connection still holds its lock.
+func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lost != nil {
+		return w.lost
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+	defer cancel()
+	// A frozen process finds its connection gone when it thaws.
+	frozen := w.porta.proc.silence() > 2*w.life
+	var err error
+	if gateErr := w.porta.proc.gate(); gateErr != nil || frozen {
+		err = ErrNetwork
+	} else {
+		err, _ = call(ctx, w.porta.proc, w.porta.Server, func() error {
+			d := w.porta.data
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.writers[w.lock] != w || d.restarts != w.restarts {
+				return ErrNetwork
+			}
+			do(d)
+			return nil
+		})
+	}
+	if err != nil {
+		w.lost = fmt.Errorf("%w: %w", db.ErrWriterLost, err)
+		w.drop()
+		return w.lost
+	}
+	return nil
+}
+
+func (w *Writer) drop() {
+	d := w.porta.data
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.writers[w.lock] == w {
+		delete(d.writers, w.lock)
+	}
+}
+
+// Insert implements the writer of rotate.
+func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error {
+	return w.exec(ctx, func(d *portaData) {
+		for _, t := range tokens {
+			for _, tenant := range d.tenants {
+				if tenant.OwnerID.Int64 == t.OwnerID {
+					d.add(t.Digest.Reveal(), tenant.ID, t.OwnerID, ttl)
+				}
+			}
+		}
+	})
+}
+
+// Delete implements the writer of rotate.
+func (w *Writer) Delete(ctx context.Context, digests []db.Secret) (n int, err error) {
+	err = w.exec(ctx, func(d *portaData) {
+		for _, digest := range digests {
+			n += d.end(func(value string, _ *Token) bool { return value == digest.Reveal() })
+		}
+	})
+	return n, err
+}
+
+// PurgeExpired implements the writer of janitor.
+func (w *Writer) PurgeExpired(ctx context.Context, ids []int64, now time.Time) (n int, err error) {
+	err = w.exec(ctx, func(d *portaData) {
+		n = d.end(func(_ string, t *Token) bool { return slices.Contains(ids, t.ID) && expired(t, now) })
+	})
+	return n, err
+}
+
+// PurgeLegacy implements the writer of janitor.
+func (w *Writer) PurgeLegacy(ctx context.Context, ids []int64) (n int, err error) {
+	err = w.exec(ctx, func(d *portaData) {
+		n = d.end(func(_ string, t *Token) bool { return slices.Contains(ids, t.ID) && t.Expires.IsZero() })
+	})
+	return n, err
+}
+
+func (d *portaData) end(which func(digest string, t *Token) bool) (n int) {
+	for digest, token := range d.tokens {
+		if which(digest, token) {
+			if d.onEnd != nil {
+				d.onEnd(digest, *token)
+			}
+			delete(d.tokens, digest)
+			n++
+		}
+	}
+	return n
+}
+
+// Close implements the writers of both tasks.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lost == nil && !w.porta.proc.isDead() {
+		w.drop()
+	}
+	w.lost = db.ErrWriterLost
+	return nil
+}

@@ -1,0 +1,132 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/tests/porta"
+)
+
+// Zync holds a token for each tenant. It is an [http.RoundTripper]: the client
+// that is used with it is the real one.
+type Zync struct {
+	*Server
+	proc *Process
+	data *zyncData
+}
+
+type zyncData struct {
+	mu    sync.Mutex
+	holds map[int64]string // digest of what Zync holds, by tenant
+	// answer may replace the status with which a push is answered, 0 for none.
+	answer func(tenant int64) int
+	// onStore is told of every token that Zync takes.
+	onStore func(tenant int64, digest string)
+	echo    float64 // chance that a push arrives a second time, later
+	chance  *rand.Rand
+	pushes  int
+}
+
+// NewZync returns a Zync that knows nobody.
+func NewZync() *Zync { return &Zync{Server: &Server{}, data: &zyncData{holds: map[int64]string{}}} }
+
+// Answer has f replace the status of answers; 0 leaves it.
+func (z *Zync) Answer(f func(tenant int64) int) {
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	z.data.answer = f
+}
+
+// Holds returns the digest of the token that Zync holds for a tenant.
+func (z *Zync) Holds(tenant int64) string {
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	return z.data.holds[tenant]
+}
+
+// Pushes is how many pushes have arrived.
+func (z *Zync) Pushes() int {
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	return z.data.pushes
+}
+
+// Take is a push of Porta's own.
+func (z *Zync) Take(tenant int64, digest string) {
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	z.data.store(tenant, digest)
+}
+
+func (d *zyncData) store(tenant int64, digest string) {
+	d.holds[tenant] = digest
+	if d.onStore != nil {
+		d.onStore(tenant, digest)
+	}
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (z *Zync) RoundTrip(r *http.Request) (*http.Response, error) {
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotConn != nil && z.Up() {
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
+	status := http.StatusOK
+	err, _ := call(r.Context(), z.proc, z.Server, func() error {
+		if r.Method != http.MethodPut {
+			return nil
+		}
+		var err error
+		status, err = z.put(r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode: status, Header: http.Header{}, Request: r,
+		Body: io.NopCloser(strings.NewReader("")), ProtoMajor: 1, ProtoMinor: 1,
+	}, nil
+}
+
+func (z *Zync) put(r *http.Request) (int, error) {
+	var body struct {
+		ID          int64  `json:"id"`
+		AccessToken string `json:"access_token"`
+	}
+	content, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0, err
+	}
+	if err := json.NewDecoder(bytes.NewReader(content)).Decode(&body); err != nil {
+		return 0, errors.New("a push that is no JSON")
+	}
+	digest := porta.Digest(body.AccessToken)
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	z.data.pushes++
+	if z.data.answer != nil {
+		if status := z.data.answer(body.ID); status != 0 {
+			return status, nil
+		}
+	}
+	z.data.store(body.ID, digest)
+	if z.data.echo > 0 && z.data.chance.Float64() < z.data.echo {
+		time.AfterFunc(time.Duration(z.data.chance.Int64N(int64(time.Minute))), func() { z.Take(body.ID, digest) })
+	}
+	return http.StatusNoContent, nil
+}
+
+// As returns it as a process reaches it.
+func (z *Zync) As(proc *Process) *Zync {
+	view := *z
+	view.proc = proc
+	return &view
+}
