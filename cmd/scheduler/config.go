@@ -40,7 +40,7 @@ type config struct {
 
 // config checks the flags and says all that is wrong with them in one error.
 func (f flags) config() (config, error) {
-	var c checker
+	c := checker{problems: f.problems}
 	cfg := config{
 		zyncEndpoint: f.ZyncEndpoint, zyncToken: db.NewSecret(f.ZyncAuthenticationToken),
 		portaEndpoint: f.PortaEndpoint, impersonation: f.ImpersonationAdmin,

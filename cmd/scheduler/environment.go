@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -41,11 +40,4 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 		return nil, nil //nolint:nilnil // as above
 	}
 	return value, nil
-}
-
-func (e *environment) err() error {
-	if len(e.problems) == 0 {
-		return nil
-	}
-	return errors.New(strings.Join(e.problems, "\n  "))
 }

@@ -30,7 +30,7 @@ type flags struct {
 	RedisSentinelRole     string `group:"Redis" var:"REDIS_SENTINEL_ROLE" placeholder:"ROLE" help:"Only master is of use here: locks are written."`
 	RedisSentinelUsername string `group:"Redis" var:"REDIS_SENTINEL_USERNAME" placeholder:"NAME" help:"ACL user of the Sentinels."`
 	RedisSentinelPassword string `group:"Redis" var:"REDIS_SENTINEL_PASSWORD" secret:"" placeholder:"TEXT" help:"Password of the Sentinels."`
-	RedisCluster          bool   `group:"Redis" help:"The URL names a node of a Redis Cluster."`
+	RedisCluster          bool   `group:"Redis" var:"REDIS_CLUSTER" help:"The URL names a node of a Redis Cluster."`
 	RedisCAFile           string `group:"Redis" name:"redis-ca-file" var:"REDIS_CA_FILE" placeholder:"FILE" help:"CA certificate for rediss://, PEM."`
 	RedisClientCert       string `group:"Redis" var:"REDIS_CLIENT_CERT" placeholder:"FILE" help:"Client certificate for rediss://, PEM."`
 	RedisPrivateKey       string `group:"Redis" var:"REDIS_PRIVATE_KEY" placeholder:"FILE" help:"Key of the client certificate, PEM."`
@@ -63,6 +63,8 @@ type flags struct {
 	Report  string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once: text or json, on standard output (default: ${default})."`
 
 	Version bool `help:"Print the version and exit."`
+
+	problems []string // with the variables that files were to be read for
 }
 
 const description = `Keeps Zync in possession of a working sync token for every 3scale tenant.
@@ -71,8 +73,8 @@ Without --run-once it is a daemon: it leads or stands by, rotates every token ea
 
 Exit codes: 0 done, 1 something failed, 2 bad flags or configuration, 75 another run of the task holds it.`
 
-// parseFlags reads the command line and the environment. All that is wrong with
-// the environment is said in one error.
+// parseFlags reads the command line and the environment. What is wrong with
+// their values is for [flags.config] to say.
 func parseFlags(args, environ []string, stdout io.Writer) (flags, error) {
 	var f flags
 	env := environment{vars: map[string]string{}}
@@ -101,7 +103,8 @@ func parseFlags(args, environ []string, stdout io.Writer) (flags, error) {
 	if err != nil {
 		return f, fmt.Errorf("%w (--help lists the flags)", err)
 	}
-	return f, env.err()
+	f.problems = env.problems
+	return f, nil
 }
 
 // helpText adds the variables to a flag's help.

@@ -18,7 +18,8 @@ const (
 // breaker stands between minting and a Zync that fails. While it is open
 // nothing is minted, and one push at a time finds out whether Zync is back.
 type breaker struct {
-	failures int // for the moment, in a row
+	failures int            // for the moment, in a row
+	tenants  map[int64]bool // whose failures they are
 	open     bool
 	since    time.Time // when it opened
 	said     time.Time // when the log last said so
@@ -33,10 +34,16 @@ func (b *breaker) answered() (closed bool) {
 	return closed
 }
 
-// failed notes a failure for the moment and tells whether that opened it.
-func (b *breaker) failed(now time.Time, retryAfter time.Duration) (opened bool) {
+// failed notes a tenant's failure for the moment and tells whether that opened
+// it. While there is more to mint any failures in a row do; at the end, when the
+// tenants that are left may be those in trouble, it takes several tenants'.
+func (b *breaker) failed(tenant int64, more bool, now time.Time, retryAfter time.Duration) (opened bool) {
 	b.failures++
-	if !b.open && b.failures < tripAfter {
+	if b.tenants == nil {
+		b.tenants = map[int64]bool{}
+	}
+	b.tenants[tenant] = true
+	if !b.open && (b.failures < tripAfter || (!more && len(b.tenants) < tripAfter)) {
 		return false
 	}
 	if !b.open {

@@ -32,6 +32,7 @@ func (e *engine) giveUp(now time.Time) {
 // reckon settles, after the loop, what was not brought to an end: tokens that
 // nobody can hold are deleted, and tenants that were not reached are counted.
 func (e *engine) reckon(ctx context.Context) error {
+	reached := e.reached()
 	for _, t := range e.queue.drain() {
 		reason := "not pushed before the run ended"
 		if t.lastErr != nil {
@@ -47,11 +48,23 @@ func (e *engine) reckon(ctx context.Context) error {
 		e.bookmark(ctx, 0)
 		return nil
 	}
-	e.bookmark(ctx, e.mint.plan.source.reached())
+	e.bookmark(ctx, reached)
 	if hurried := errors.Is(e.stopErr, errDrained) || ctx.Err() != nil; hurried {
 		return nil
 	}
 	return e.countUnreached(ctx)
+}
+
+// reached is the tenant behind which the next run has to begin: the first that
+// was not tried comes after it.
+func (e *engine) reached() int64 {
+	switch {
+	case len(e.queue.fresh) > 0:
+		return e.queue.fresh[0].after
+	case len(e.mint.again) > 0:
+		return e.mint.again[0].after
+	}
+	return e.mint.plan.last
 }
 
 func (e *engine) bookmark(ctx context.Context, id int64) {

@@ -36,6 +36,7 @@ type planned struct {
 	tenant  db.Tenant
 	verdict verdict
 	served  time.Time // last delivery; zero where none is known
+	after   int64     // the tenant before it in the walk; zero for the first
 }
 
 // decide says what to do for each tenant, from its row and its last delivery.
@@ -66,6 +67,7 @@ type plan struct {
 	readAt  time.Time
 	ended   bool  // the source has no more
 	begunAt int64 // the tenant behind which the walk began; zero for the first
+	last    int64 // the last tenant handed out, at first begunAt
 }
 
 // source yields tenants a page at a time; an empty page is the end.
@@ -75,8 +77,6 @@ type source interface {
 	rewind()
 	// handedOut says that the run has taken a tenant up.
 	handedOut(tenant db.Tenant)
-	// reached is the last tenant taken up; zero once the source has ended.
-	reached() int64
 }
 
 func newPlan(ctx context.Context, o *Options, run tasks.Run) (*plan, error) {
@@ -90,7 +90,7 @@ func newPlan(ctx context.Context, o *Options, run tasks.Run) (*plan, error) {
 		return nil, err
 	}
 	all, err := newEveryone(ctx, o.Tenants, id)
-	p.source, p.begunAt = all, id
+	p.source, p.begunAt, p.last = all, id, id
 	return p, err
 }
 
@@ -132,6 +132,7 @@ func (p *plan) next(ctx context.Context, n int, t *tally) ([]planned, error) {
 		}
 		head := p.page[0]
 		p.page = p.page[1:]
+		head.after, p.last = p.last, head.tenant.ID
 		p.source.handedOut(head.tenant)
 		if head.verdict == due {
 			batch = append(batch, head)

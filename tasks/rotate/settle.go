@@ -98,7 +98,7 @@ func (e *engine) refuse(t *token, wasSent bool) {
 
 func (e *engine) failedForNow(t *token, answer Answer, now time.Time) {
 	e.pace.failed()
-	if e.breaker.failed(now, answer.RetryAfter) {
+	if e.breaker.failed(t.tenant.ID, !e.exhausted, now, answer.RetryAfter) {
 		e.run.Log.Warn("zync is in trouble; minting stops until it is back, tokens in hand are kept", "err", answer.Err)
 	}
 	if t.firstFail.IsZero() {

@@ -15,8 +15,6 @@ type everyone struct {
 	wrapped bool
 	cursor  db.Cursor // behind the tenants read
 	taken   db.Cursor // behind the tenants handed out
-	last    int64
-	ended   bool
 }
 
 // newEveryone begins behind the tenant with an id; zero is the beginning.
@@ -47,7 +45,6 @@ func (e *everyone) read(ctx context.Context) ([]db.Tenant, error) {
 			return page, nil
 		}
 		if e.begun == nil || e.wrapped {
-			e.ended = true
 			return nil, nil
 		}
 		e.wrapped, e.cursor, e.taken = true, db.Cursor{}, db.Cursor{}
@@ -68,18 +65,9 @@ func (e *everyone) upToBegun(page []db.Tenant) []db.Tenant {
 	return page
 }
 
-func (e *everyone) rewind() { e.cursor, e.ended = e.taken, false }
+func (e *everyone) rewind() { e.cursor = e.taken }
 
-func (e *everyone) handedOut(tenant db.Tenant) {
-	e.taken, e.last = db.After(tenant), tenant.ID
-}
-
-func (e *everyone) reached() int64 {
-	if e.ended {
-		return 0
-	}
-	return e.last
-}
+func (e *everyone) handedOut(tenant db.Tenant) { e.taken = db.After(tenant) }
 
 // chosen lists the tenants that were named.
 type chosen struct {
@@ -104,5 +92,3 @@ func (*chosen) rewind() {}
 func (c *chosen) handedOut(tenant db.Tenant) {
 	c.left = slices.DeleteFunc(c.left, func(id int64) bool { return id == tenant.ID })
 }
-
-func (*chosen) reached() int64 { return 0 }

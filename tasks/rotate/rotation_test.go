@@ -1,0 +1,391 @@
+package rotate_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/tasks/rotate"
+	"github.com/token-scheduler/token-scheduler/tests/sim"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is a rotation's, in memory and under virtual time.
+type world struct {
+	t     *testing.T
+	porta *sim.Porta
+	redis *sim.Redis
+	zync  *sim.Zync
+	o     rotate.Options
+	log   *strings.Builder
+}
+
+func newWorld(t *testing.T, tenants int) *world {
+	t.Helper()
+	w := &world{t: t, porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(), log: &strings.Builder{}}
+	client, err := rotate.NewClient(rotate.ClientOptions{Endpoint: "http://zync", Concurrency: 3, Now: time.Now, Transport: w.zync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger := sim.NewLedger(w.redis)
+	w.o = rotate.Options{
+		Tenants: w.porta,
+		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
+			writer, err := w.porta.OpenWriter(ctx, "rotate", 15*time.Second)
+			if err != nil {
+				return nil, err
+			}
+			return writer, nil
+		},
+		Ledger: ledger, Bookmark: ledger, Zync: client,
+		Metrics: rotate.NewMetrics(prometheus.NewRegistry(), 24*time.Hour, time.Now),
+		Now:     time.Now, TTL: 24 * time.Hour, Concurrency: 3,
+	}
+	w.zync.Set(sim.Weather{Latency: 0})
+	return w
+}
+
+// run rotates in the hour's window.
+func (w *world) run(drain <-chan struct{}) (tasks.Result, error) {
+	start := time.Now().Truncate(time.Hour)
+	return rotate.New(w.o).Run(w.t.Context(), tasks.Run{
+		Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Drain: drain,
+		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+}
+
+func count(r tasks.Result, name string) int {
+	for _, c := range r.Counts {
+		if c.Name == name {
+			return c.N
+		}
+	}
+	return -1
+}
+
+func (w *world) expect(r tasks.Result, want map[string]int) {
+	w.t.Helper()
+	for name, n := range want {
+		if got := count(r, name); got != n {
+			w.t.Errorf("%s is %d, want %d (%+v)", name, got, n, r.Counts)
+		}
+	}
+}
+
+// allServed checks that Zync holds a token that Porta accepts for every tenant.
+func (w *world) allServed() {
+	w.t.Helper()
+	for _, id := range w.porta.Tenants() {
+		if token, found := w.porta.Token(w.zync.Holds(id)); !found || !token.Lives(time.Now()) {
+			w.t.Errorf("tenant %d: Zync holds no token that Porta accepts", id)
+		}
+	}
+}
+
+func TestOutageInTheMiddleWastesNoToken(t *testing.T) {
+	for name, weather := range map[string]sim.Weather{
+		"refusing": {Down: errors.New("connection refused")},
+		"hanging":  {Hanging: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 5000)
+				w.zync.Set(sim.Weather{Latency: 10 * time.Millisecond})
+				time.AfterFunc(5*time.Second, func() { w.zync.Set(weather) })
+				time.AfterFunc(10*time.Minute, func() { w.zync.Set(sim.Weather{}) })
+				began := time.Now()
+				r, err := w.run(nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.expect(r, map[string]int{"tenants": 5000, "delivered": 5000, "minted": 5000, "failed": 0})
+				w.allServed()
+				if took := time.Since(began); took < 10*time.Minute || took > 12*time.Minute {
+					t.Errorf("took %s, want little more than the outage", took)
+				}
+				if said := strings.Count(w.log.String(), "zync is still in trouble"); said < 5 || said > 10 {
+					t.Errorf("the log said %d times that Zync is in trouble, want once a minute", said)
+				}
+			})
+		})
+	}
+}
+
+func TestZyncDownFromTheStartCostsTwoTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 500)
+		w.zync.Set(sim.Weather{Down: errors.New("connection refused")})
+		r, err := w.run(nil)
+		if err == nil {
+			t.Error("no error though the window ended")
+		}
+		w.expect(r, map[string]int{"tenants": 500, "delivered": 0, "minted": 2, "failed": 500})
+		if n := w.porta.Tokens(); n != 0 {
+			t.Errorf("%d tokens are left, though none was ever sent", n)
+		}
+	})
+}
+
+// TestZyncThatLivesButTakesNothing: its database is away, say. The first tenants
+// may each have trouble of their own, so a handful is tried.
+func TestZyncThatLivesButTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 500)
+		w.zync.Answer(func(int64) int { return 500 })
+		r, _ := w.run(nil)
+		if minted := count(r, "minted"); minted < 2 || minted > 8 {
+			t.Errorf("%d tokens were minted, want a handful", minted)
+		}
+	})
+}
+
+func TestTheFirstTenantHoldsUpNoOther(t *testing.T) {
+	for _, status := range []int{500, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 200)
+			w.zync.Answer(func(tenant int64) int {
+				if tenant <= 4 {
+					return status
+				}
+				return 0
+			})
+			w.o.RetryFor = 5 * time.Minute
+			r, err := w.run(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.expect(r, map[string]int{"delivered": 196, "failed": 4})
+		})
+	}
+}
+
+func TestMintingNeverRunsFarAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3000)
+		w.zync.Set(sim.Weather{Latency: 40 * time.Millisecond}) // 150 a second by three workers
+		most := 0
+		done, watched := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(watched)
+			for {
+				select {
+				case <-done:
+					return
+				case <-time.After(10 * time.Millisecond):
+					most = max(most, w.porta.Tokens()-w.zync.Pushes())
+				}
+			}
+		}()
+		if _, err := w.run(nil); err != nil {
+			t.Fatal(err)
+		}
+		close(done)
+		<-watched
+		if most > 250 {
+			t.Errorf("%d tokens were minted ahead of the pushes, want about a second's, 150", most)
+		}
+	})
+}
+
+func TestLostWriterIsTakenAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2000)
+		w.zync.Set(sim.Weather{Latency: 10 * time.Millisecond})
+		time.AfterFunc(2*time.Second, func() {
+			w.porta.Restart()
+			w.porta.Set(sim.Weather{Down: errors.New("connection refused")})
+		})
+		time.AfterFunc(3*time.Minute, func() { w.porta.Set(sim.Weather{}) })
+		r, err := w.run(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.expect(r, map[string]int{"delivered": 2000, "failed": 0})
+		w.allServed()
+		if said := strings.Count(w.log.String(), "nothing can be minted for now"); said < 2 || said > 5 {
+			t.Errorf("the log said %d times that nothing can be minted, want once a minute", said)
+		}
+	})
+}
+
+// TestTheOtherWriterHasTheLastWord: Redis let two runs begin, MySQL lets one write.
+func TestTheOtherWriterHasTheLastWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 20)
+		other, err := w.porta.OpenWriter(t.Context(), "rotate", 15*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.run(nil); !errors.Is(err, tasks.ErrBusy) {
+			t.Errorf("error %v, want ErrBusy", err)
+		}
+		if n := w.porta.Tokens(); n != 0 {
+			t.Errorf("%d tokens were written past the fence", n)
+		}
+		_ = other.Close()
+	})
+}
+
+func TestOverloadStarvesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 700)
+		w.zync.Set(sim.Weather{}) // one push takes 60 s below: 180 an hour by three workers
+		served := map[int64]int{}
+		w.o.Zync = slowZync{w.o.Zync, &sync.Mutex{}, served}
+		time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
+		for range 5 {
+			_, _ = w.run(nil)
+			time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
+		}
+		if len(served) != 700 {
+			t.Errorf("%d of 700 tenants were served in five windows of 180", len(served))
+		}
+	})
+}
+
+type slowZync struct {
+	rotate.Zync
+	mu     *sync.Mutex
+	served map[int64]int
+}
+
+func (z slowZync) Push(ctx context.Context, tenant db.Tenant, token db.Secret) rotate.Answer {
+	time.Sleep(time.Minute)
+	z.mu.Lock()
+	z.served[tenant.ID]++
+	z.mu.Unlock()
+	return z.Zync.Push(ctx, tenant, token)
+}
+
+func TestRefusedTokenIsDeletedUnlessItMayHaveArrived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		tries := map[int64]int{}
+		w.zync.Answer(func(tenant int64) int {
+			tries[tenant]++
+			switch {
+			case tenant == 2:
+				return 422
+			case tenant == 3 && tries[tenant] == 1:
+				return 500 // it may have been stored
+			case tenant == 3:
+				return 422
+			}
+			return 0
+		})
+		r, err := w.run(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.expect(r, map[string]int{"delivered": 1, "failed": 2, "minted": 3})
+		if n := w.porta.Tokens(); n != 2 {
+			t.Errorf("%d tokens are left, want the delivered one and the one that may have arrived", n)
+		}
+	})
+}
+
+func TestVerifyBeforePush(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		pushes int
+	}{
+		"accepted":     {nil, 20},
+		"not accepted": {rotate.ErrNotAccepted, 0},
+		"no answer":    {errors.New("time-out"), 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 20)
+				asked := 0
+				w.o.Verify = func(context.Context, db.Tenant, db.Secret) error { asked++; return c.err }
+				r, err := w.run(nil)
+				if asked != 1 || w.zync.Pushes() != c.pushes {
+					t.Errorf("Porta was asked %d times, Zync got %d pushes; want 1 and %d", asked, w.zync.Pushes(), c.pushes)
+				}
+				if (err != nil) != errors.Is(c.err, rotate.ErrNotAccepted) {
+					t.Errorf("error %v", err)
+				}
+				if c.pushes == 0 {
+					w.expect(r, map[string]int{"minted": 1, "failed": 20})
+					if w.porta.Tokens() != 0 {
+						t.Error("the refused token is still there")
+					}
+					// The next run tries another tenant's, should it be this one's own fault.
+					id, _ := sim.NewLedger(w.redis).Resume(t.Context())
+					if id == 0 {
+						t.Error("the next run would begin with the same tenant")
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestDrainPushesWhatIsInHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5000)
+		w.zync.Set(sim.Weather{Latency: 20 * time.Millisecond})
+		drain := make(chan struct{})
+		time.AfterFunc(5*time.Second, func() { close(drain) })
+		began := time.Now()
+		r, err := w.run(drain)
+		if err == nil {
+			t.Error("a run that was cut short reports no error")
+		}
+		if took := time.Since(began); took > 8*time.Second {
+			t.Errorf("took %s to end", took-5*time.Second)
+		}
+		if minted, delivered := count(r, "minted"), count(r, "delivered"); minted != delivered || minted == 5000 {
+			t.Errorf("%d minted, %d delivered", minted, delivered)
+		}
+	})
+}
+
+func TestFutureDeliveriesDoNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		// A scheduler whose clock was two days ahead was here.
+		err := sim.NewLedger(w.redis).Record(t.Context(), map[int64]time.Time{1: time.Now().Add(48 * time.Hour)}, nil, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := w.run(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.expect(r, map[string]int{"delivered": 5, "already": 0})
+	})
+}
+
+func TestPanicInAPushIsOneTenantsFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 20)
+		w.o.RetryFor = time.Minute
+		w.o.Zync = panicking{w.o.Zync}
+		r, err := w.run(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.expect(r, map[string]int{"delivered": 19, "failed": 1})
+	})
+}
+
+type panicking struct{ rotate.Zync }
+
+func (p panicking) Push(ctx context.Context, tenant db.Tenant, token db.Secret) rotate.Answer {
+	if tenant.ID == 7 {
+		panic("seven")
+	}
+	return p.Zync.Push(ctx, tenant, token)
+}
