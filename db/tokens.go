@@ -66,15 +66,19 @@ func (w *Writer) Delete(ctx context.Context, digests []Secret) (int, error) {
 	if len(digests) == 0 {
 		return 0, nil
 	}
-	values := make([]string, len(digests))
-	for i, d := range digests {
-		values[i] = d.Reveal()
-	}
-	n, err := w.execIn(ctx, `DELETE FROM access_tokens WHERE value IN (?) AND `+isSyncToken, values)
+	n, err := w.execIn(ctx, `DELETE FROM access_tokens WHERE value IN (?) AND `+isSyncToken, values(digests))
 	if err != nil {
 		return 0, fmt.Errorf("delete refused sync tokens: %w", err)
 	}
 	return n, nil
+}
+
+func values(digests []Secret) []string {
+	values := make([]string, len(digests))
+	for i, d := range digests {
+		values[i] = d.Reveal()
+	}
+	return values
 }
 
 // execIn is exec of a statement with one IN (?) for a list of values.

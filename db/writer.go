@@ -8,11 +8,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
 )
 
@@ -153,71 +151,6 @@ func (w *Writer) keepAlive(ctx context.Context, every time.Duration) {
 			return
 		}
 	}
-}
-
-// exec runs one statement, on the writer's connection and no other, again where
-// it gave way to another transaction. It returns how many rows were changed.
-func (w *Writer) exec(ctx context.Context, query string, args ...any) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for try := 1; ; try++ {
-		n, err := w.execOnce(ctx, query, args...)
-		if err == nil || try == conflictTries || !gaveWay(err) {
-			return n, err
-		}
-		pause := time.NewTimer(time.Duration(try) * rand.N(20*time.Millisecond))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return 0, context.Cause(ctx)
-		}
-	}
-}
-
-func (w *Writer) execOnce(ctx context.Context, query string, args ...any) (int, error) {
-	if w.lost != nil {
-		return 0, w.lost
-	}
-	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
-	}
-	// A statement that was sent is waited for, even where ctx ends: to abandon it
-	// is to lose the connection, and the knowledge of what it did.
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	result, err := w.conn.ExecContext(bounded, query, args...)
-	if err == nil {
-		n, err := result.RowsAffected()
-		return int(n), err
-	}
-	if serverSaid(err) && !closing(err) {
-		return 0, scrub(err)
-	}
-	w.lost = fmt.Errorf("%w: %w", ErrWriterLost, scrub(err))
-	w.discard()
-	return 0, w.lost
-}
-
-// gaveWay tells whether the server undid the statement in favour of another
-// transaction: a deadlock or a lock's time-out.
-func gaveWay(err error) bool {
-	var refusal *mysql.MySQLError
-	return errors.As(err, &refusal) && (refusal.Number == 1213 || refusal.Number == 1205)
-}
-
-// closing tells whether the server's answer is that it closes the connection:
-// shutdown (1053), killed (1927 and 3169), idle for too long (4031).
-func closing(err error) bool {
-	var refusal *mysql.MySQLError
-	if !errors.As(err, &refusal) {
-		return false
-	}
-	switch refusal.Number {
-	case 1053, 1927, 3169, 4031:
-		return true
-	}
-	return false
 }
 
 // Close gives the lock back and the connection up. It is safe to call twice.

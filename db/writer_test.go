@@ -196,3 +196,33 @@ func TestLockName(t *testing.T) {
 		t.Errorf("locks %q and %q: want two names of at most 64 characters", a, b)
 	}
 }
+
+func TestRevokeEndsOlderTokensOfTheTenantAlone(t *testing.T) {
+	t.Parallel()
+	p, seeded, pool := open(t, porta.Seed{Tenants: 12, Tokens: true})
+	w := openWriter(t, p, pool)
+	owner := seeded.Owners[3]
+	// One of the tenant's other admin, from before the impersonation admin came.
+	must(t, w.Insert(t.Context(), []db.NewToken{token(owner-1, "first admin's"), token(owner, "new")}, time.Hour))
+	must(t, w.Insert(t.Context(), []db.NewToken{token(owner, "newer")}, time.Hour))
+	lives := func(where string) (n int) {
+		t.Helper()
+		must(t, p.DB.GetContext(t.Context(), &n, "SELECT COUNT(*) FROM access_tokens WHERE (expires_at IS NULL OR expires_at >= UTC_TIMESTAMP()) AND "+where))
+		return n
+	}
+	others := lives(fmt.Sprintf("owner_id NOT IN (%d, %d)", owner, owner-1))
+	n, err := w.Revoke(t.Context(), []db.Secret{db.NewSecret("new"), db.NewSecret("unknown")})
+	must(t, err)
+	if n != 3 { // the first admin's, the fresh one and the legacy one
+		t.Errorf("%d tokens were revoked, want 3", n)
+	}
+	if lives("value IN ('new', 'newer')") != 2 || lives("value LIKE 'mine-3'") != 1 {
+		t.Error("a newer token, or one that is no sync token, was revoked")
+	}
+	if lives("value IN ('fresh-3', 'legacy-3')") != 0 || lives(`value = "first admin's"`) != 0 {
+		t.Error("an older token still lives")
+	}
+	if got := lives(fmt.Sprintf("owner_id NOT IN (%d, %d)", owner, owner-1)); got != others {
+		t.Errorf("%d tokens of other tenants live, want %d", got, others)
+	}
+}

@@ -85,7 +85,7 @@ func TestShortTroubleDoesNotLoseTheLease(t *testing.T) {
 		must(t, err)
 		for range 20 {
 			r.Refuse(errors.New("connection refused"))
-			time.Sleep(6 * time.Second)
+			time.Sleep(5 * time.Second) // of the seven between a refresh that is due and the end of trust
 			r.Heal()
 			time.Sleep(6 * time.Second)
 		}

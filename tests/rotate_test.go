@@ -304,3 +304,43 @@ func TestForceTenantAndDryRun(t *testing.T) {
 		t.Errorf("the rest: exit code %d, report %+v", code, rotated)
 	}
 }
+
+func TestRevokeEndsTokensOnlyOfTheServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 30)
+	w.watch()
+	const bad = 9
+	w.zync.SetFault(func(p zync.Push) zync.Fault {
+		if p.TenantID == bad {
+			return zync.Fault{Status: 422}
+		}
+		return zync.Fault{}
+	})
+	leaked := w.zync.Holds()
+	before := w.lastTokenID()
+	if code, _ := w.once("--task=rotate"); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	p := w.start(nil, "--run-once", "--task=rotate", "--revoke")
+	if code := p.wait(); code != 1 {
+		t.Errorf("exit code %d, want 1: a tenant was not served", code)
+	}
+	p.logs("level=ERROR", "NOT revoked", "tenant_id=9")
+	for tenant := range w.seeded.Owners {
+		_, lives, err := w.porta.Accepts(t.Context(), leaked[tenant].Token)
+		must(t, err)
+		if lives != (tenant == bad) {
+			t.Errorf("tenant %d: the old token lives: %t", tenant, lives)
+		}
+	}
+	var live int
+	must(t, w.porta.DB.GetContext(t.Context(), &live, `SELECT COUNT(*) FROM access_tokens
+ WHERE name LIKE 'OIDC Synchronization Token' AND (expires_at IS NULL OR expires_at >= UTC_TIMESTAMP()) AND id <= ?`, before))
+	var ofBad int
+	must(t, w.porta.DB.GetContext(t.Context(), &ofBad, `SELECT COUNT(*) FROM access_tokens
+ WHERE name LIKE 'OIDC Synchronization Token' AND (expires_at IS NULL OR expires_at >= UTC_TIMESTAMP()) AND id <= ? AND owner_id = ?`,
+		before, w.seeded.Owners[bad]))
+	if live != ofBad {
+		t.Errorf("%d older tokens live, want the %d of the tenant that was not served", live, ofBad)
+	}
+}

@@ -92,6 +92,7 @@ func (a *app) newRotation() (*rotate.Rotation, error) {
 		Only:        a.cfg.tenants,
 		Force:       a.cfg.force,
 		DryRun:      a.cfg.dryRun,
+		Revoke:      a.cfg.revoke,
 	}
 	if a.cfg.runOnce {
 		o.RetryFor = a.cfg.retryFor

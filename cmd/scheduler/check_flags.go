@@ -134,7 +134,7 @@ func (f flags) checkOperation(c *checker, cfg *config) {
 func (f flags) checkByHand(c *checker, cfg *config) {
 	if !f.RunOnce {
 		for flag, given := range map[string]bool{
-			"--task": len(f.Task) > 0, "--tenant": len(f.Tenant) > 0, "--force": f.Force, "--dry-run": f.DryRun,
+			"--task": len(f.Task) > 0, "--tenant": len(f.Tenant) > 0, "--force": f.Force, "--revoke": f.Revoke, "--dry-run": f.DryRun,
 		} {
 			if given {
 				c.bad(flag, errors.New("only with --run-once"))
@@ -154,6 +154,11 @@ func (f flags) checkByHand(c *checker, cfg *config) {
 			c.bad("--tenant", fmt.Errorf("%q is not an account id", text))
 		} else if !slices.Contains(cfg.tenants, id) {
 			cfg.tenants = append(cfg.tenants, id)
+		}
+	}
+	for flag, given := range map[string]bool{"--tenant": len(f.Tenant) > 0, "--force": f.Force, "--revoke": f.Revoke} {
+		if given && !slices.Contains(cfg.tasks, tasks.Rotate) {
+			c.bad(flag, errors.New("only with the task rotate"))
 		}
 	}
 	cfg.wait = c.duration("--wait", f.Wait, 0)

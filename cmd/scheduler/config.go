@@ -34,6 +34,7 @@ type config struct {
 	tasks           []string
 	tenants         []int64
 	force, dryRun   bool
+	revoke          bool
 	wait            time.Duration
 	reportJSON      bool
 }
@@ -44,7 +45,7 @@ func (f flags) config() (config, error) {
 	cfg := config{
 		zyncEndpoint: f.ZyncEndpoint, zyncToken: db.NewSecret(f.ZyncAuthenticationToken),
 		portaEndpoint: f.PortaEndpoint, impersonation: f.ImpersonationAdmin,
-		listen: f.Listen, name: f.Name, runOnce: f.RunOnce, force: f.Force, dryRun: f.DryRun,
+		listen: f.Listen, name: f.Name, runOnce: f.RunOnce, force: f.Force, dryRun: f.DryRun, revoke: f.Revoke,
 		logJSON: f.LogFormat == "json", reportJSON: f.Report == "json", verify: f.Verify == "canary",
 	}
 	f.checkStores(&c, &cfg)

@@ -43,7 +43,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestFlagBeforeVariableBeforeDefault(t *testing.T) {
-	cfg, err := parse(t, []string{"--token-ttl=48h", "--run-once", "--task=janitor", "--tenant=3", "--tenant=3,5"},
+	cfg, err := parse(t, []string{"--token-ttl=48h", "--run-once", "--task=rotate", "--tenant=3", "--tenant=3,5"},
 		usable("TOKEN_TTL=72h", "PUSH_CONCURRENCY=7", "VERIFY=", "LISTEN_ADDRESS="))
 	if err != nil {
 		t.Fatal(err)

@@ -58,6 +58,7 @@ type flags struct {
 	Task    []string `group:"By hand" placeholder:"TASK" help:"With --run-once: rotate or janitor; repeatable (default: both, in that order)."`
 	Tenant  []string `group:"By hand" placeholder:"ID" help:"With rotate: only these account ids; repeatable."`
 	Force   bool     `group:"By hand" help:"With rotate: also tenants already served in this window."`
+	Revoke  bool     `group:"By hand" help:"With rotate, the answer to a leak: rotate everyone now (implies --force) and end a tenant's older sync tokens as soon as its new one is delivered. Flush Porta's cache first: for up to an hour it may push a token of its own again, which this would have ended."`
 	DryRun  bool     `group:"By hand" help:"With --run-once: say what would be done, write nothing."`
 	Wait    string   `group:"By hand" default:"0s" placeholder:"TIME" help:"With --run-once: how long to wait for another run of the task (default: ${default})."`
 	Report  string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once: text or json, on standard output (default: ${default})."`

@@ -44,6 +44,9 @@ func (e *engine) reckon(ctx context.Context) error {
 		}
 	}
 	e.lastNote(ctx)
+	if e.unrevoked > 0 {
+		return fmt.Errorf("older tokens of %d tenants that were served are not revoked", e.unrevoked)
+	}
 	if e.exhausted {
 		e.bookmark(ctx, 0)
 		return nil

@@ -42,6 +42,7 @@ type engine struct {
 	stopping           bool  // nothing new begins
 	stopErr            error // why
 	unrecorded         bool  // the log has said that the ledger can't be written
+	unrevoked          int   // tenants whose older tokens could not be ended
 	progress           progress
 }
 

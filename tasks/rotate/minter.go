@@ -9,6 +9,9 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
+// endBatch is how many tokens' ends are written in one statement.
+const endBatch = 200
+
 // minter inserts tokens for the tenants that the plan hands out. It keeps the
 // writer, and takes a new one where that was lost.
 type minter struct {
@@ -67,17 +70,25 @@ func (m *minter) open(ctx context.Context) error {
 	return nil
 }
 
-// discard deletes tokens that nobody can hold.
-func (m *minter) discard(ctx context.Context, digests []db.Secret) error {
-	if len(digests) == 0 {
-		return nil
+// end deletes tokens that nobody can hold and ends the predecessors of delivered
+// ones, a batch at a time. It returns what is left to be done after an error.
+func (m *minter) end(ctx context.Context, left ends) (ends, error) {
+	for len(left.discards) > 0 || len(left.revokes) > 0 {
+		if err := m.open(ctx); err != nil {
+			return left, err
+		}
+		digests, change := &left.discards, m.writer.Delete
+		if len(*digests) == 0 {
+			digests, change = &left.revokes, m.writer.Revoke
+		}
+		n := min(len(*digests), endBatch)
+		if _, err := change(ctx, (*digests)[:n]); err != nil {
+			m.dropLost(err)
+			return left, err
+		}
+		*digests = (*digests)[n:]
 	}
-	if err := m.open(ctx); err != nil {
-		return err
-	}
-	_, err := m.writer.Delete(ctx, digests)
-	m.dropLost(err)
-	return err
+	return left, nil
 }
 
 func (m *minter) dropLost(err error) {

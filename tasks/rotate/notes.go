@@ -19,12 +19,13 @@ const (
 )
 
 // notes are what is to be recorded: deliveries and failures in the ledger, and
-// refused tokens to be deleted.
+// in MySQL the ends of tokens.
 type notes struct {
 	delivered map[int64]time.Time
 	failed    map[int64]string
-	discards  []db.Secret
-	since     time.Time // of the first of them
+	discards  []db.Secret // of refused tokens, to be deleted
+	revokes   []db.Secret // of delivered tokens, whose predecessors are to end
+	since     time.Time   // of the first of them
 }
 
 // noted is what became of an attempt to record.
@@ -56,10 +57,26 @@ func (n *notes) begin() {
 
 func (n *notes) discard(digests ...db.Secret) { n.discards = append(n.discards, digests...) }
 
-func (n *notes) takeDiscards() []db.Secret {
-	digests := n.discards
-	n.discards = nil
-	return digests
+func (n *notes) revoke(digests ...db.Secret) { n.revokes = append(n.revokes, digests...) }
+
+// takeEnds takes the tokens that are to end.
+func (n *notes) takeEnds() ends {
+	taken := ends{n.discards, n.revokes}
+	n.discards, n.revokes = nil, nil
+	return taken
+}
+
+// endsDue tells whether ends have waited for long enough.
+func (n *notes) endsDue(now time.Time) bool {
+	return len(n.discards)+len(n.revokes) > 0 && now.Sub(n.since) >= noteEvery
+}
+
+// ends are tokens whose end is to be written: their own, or their predecessors'.
+type ends struct{ discards, revokes []db.Secret }
+
+func (n *notes) putBackEnds(e ends) {
+	n.discard(e.discards...)
+	n.revoke(e.revokes...)
 }
 
 func (n *notes) len() int { return len(n.delivered) + len(n.failed) }
@@ -86,7 +103,7 @@ func (e *engine) startNote(ctx context.Context, now time.Time) {
 	e.noting = true
 	batch := e.notes
 	e.notes = newNotes()
-	e.notes.discards = batch.discards
+	e.notes.putBackEnds(batch.takeEnds())
 	at := e.o.Now()
 	go func() {
 		err := tasks.Safely(func() error {
@@ -120,8 +137,24 @@ func (e *engine) lastNote(ctx context.Context) {
 		e.run.Log.Warn("deliveries not recorded; the next run serves these tenants once more",
 			"tenants", len(e.notes.delivered), "err", err)
 	}
-	digests := e.notes.takeDiscards()
-	if err := e.mint.discard(ctx, digests); err != nil {
-		e.run.Log.Warn("refused tokens not deleted; they expire by themselves", "tokens", len(digests), "err", err)
+	e.lastEnds(ctx)
+}
+
+// lastEnds writes the ends of tokens that are still to be written.
+func (e *engine) lastEnds(ctx context.Context) {
+	left := e.notes.takeEnds()
+	var err error
+	for try := 1; try <= lastNoteTries; try++ {
+		if left, err = e.mint.end(ctx, left); err == nil {
+			return
+		}
+	}
+	if len(left.discards) > 0 {
+		e.run.Log.Warn("refused tokens not deleted; they expire by themselves", "tokens", len(left.discards), "err", err)
+	}
+	if len(left.revokes) > 0 {
+		e.unrevoked = len(left.revokes)
+		e.run.Log.Error("older tokens NOT revoked of tenants that were served; run --revoke again",
+			"tenants", len(left.revokes), "err", err)
 	}
 }

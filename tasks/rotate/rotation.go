@@ -21,6 +21,7 @@ type Tenants interface {
 type Writer interface {
 	Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error
 	Delete(ctx context.Context, digests []db.Secret) (int, error)
+	Revoke(ctx context.Context, digests []db.Secret) (int, error)
 	Close() error
 }
 
@@ -65,13 +66,19 @@ type Options struct {
 	Only     []int64 // these tenants alone; all where empty
 	Force    bool    // also those already served in the window
 	DryRun   bool    // count what would be done; write and push nothing
+	// Revoke ends a tenant's older sync tokens as soon as its new one is
+	// delivered: the answer to a leak. It implies Force.
+	Revoke bool
 }
 
 // Rotation is the task.
 type Rotation struct{ o Options }
 
 // New returns a rotation.
-func New(o Options) *Rotation { return &Rotation{o: o} }
+func New(o Options) *Rotation {
+	o.Force = o.Force || o.Revoke
+	return &Rotation{o: o}
+}
 
 // Name implements [tasks.Task].
 func (*Rotation) Name() string { return tasks.Rotate }

@@ -69,6 +69,9 @@ func (e *engine) settle(t *token, answer Answer) {
 		at := e.o.Now()
 		e.tally.deliver(at)
 		e.notes.deliver(t.tenant.ID, at)
+		if e.o.Revoke {
+			e.notes.revoke(t.digest)
+		}
 	case Invalid:
 		e.zyncAnswered(now)
 		e.refuse(t, wasSent)
@@ -116,7 +119,12 @@ func (e *engine) failedForNow(t *token, answer Answer, now time.Time) {
 
 func (e *engine) fail(p planned, reason string) {
 	e.notes.fail(p.tenant.ID, reason)
-	if e.tally.fail(p, reason) {
+	named := e.tally.fail(p, reason)
+	switch {
+	case e.o.Revoke: // each of them: a leaked token of theirs still works
+		e.run.Log.Error("tenant not served, its older tokens are NOT revoked; run it again with --tenant",
+			"tenant_id", p.tenant.ID, "err", reason)
+	case named:
 		e.run.Log.Warn("tenant not served; its earlier tokens are untouched", "tenant_id", p.tenant.ID, "err", reason)
 	}
 }

@@ -23,28 +23,35 @@ type trouble struct {
 }
 
 type minted struct {
-	tokens    []*token
-	asked     int
-	undeleted []db.Secret // to be tried again
-	tally     *tally      // of those not due
-	err       error
+	tokens []*token
+	asked  int
+	ends   ends   // not written, to be tried again
+	tally  *tally // of those not due
+	err    error
 }
 
-// startMint inserts more tokens when those ahead of the pushes run low.
+// startMint inserts more tokens when those ahead of the pushes run low. What the
+// run has to write besides, the ends of tokens, goes the same way: the writer
+// does one thing at a time.
 func (e *engine) startMint(ctx context.Context, now time.Time) {
+	if e.minting || e.stopping || now.Before(e.trouble.tryAt) {
+		return
+	}
 	n := e.wanted(now)
-	if n == 0 || e.minting || e.exhausted || e.stopping || now.Before(e.trouble.tryAt) {
+	if n == 0 && !e.notes.endsDue(now) {
 		return
 	}
 	e.minting = true
-	discards := e.notes.takeDiscards()
+	ends := e.notes.takeEnds()
 	go func() {
 		m := minted{asked: n, tally: newTally()}
 		m.err = tasks.Safely(func() (err error) {
-			if e.mint.discard(ctx, discards) != nil {
-				m.undeleted = discards
+			if m.ends, err = e.mint.end(ctx, ends); err != nil {
+				return err
 			}
-			m.tokens, err = e.mint.mint(ctx, n, m.tally)
+			if n > 0 {
+				m.tokens, err = e.mint.mint(ctx, n, m.tally)
+			}
 			return err
 		})
 		e.minted <- m
@@ -53,6 +60,9 @@ func (e *engine) startMint(ctx context.Context, now time.Time) {
 
 // wanted is how many tokens to mint now.
 func (e *engine) wanted(now time.Time) int {
+	if e.exhausted {
+		return 0
+	}
 	if e.breaker.open {
 		if e.probing && len(e.queue.fresh) == 0 && e.inFlight == 0 && e.queue.len() < handful {
 			return 1
@@ -74,14 +84,14 @@ func (e *engine) wanted(now time.Time) int {
 }
 
 func (e *engine) mintEnded(m minted) {
-	e.notes.discard(m.undeleted...)
+	e.notes.putBackEnds(m.ends)
 	e.tally.skipped(m.tally)
 	if m.err == nil {
 		if e.tally.minted == 0 && len(m.tokens) > 0 {
 			m.tokens[0].canary = true
 		}
 		e.trouble = trouble{}
-		e.exhausted = len(m.tokens) == 0
+		e.exhausted = e.exhausted || (m.asked > 0 && len(m.tokens) == 0)
 		e.tally.minted += len(m.tokens)
 		e.o.Metrics.minted.Add(float64(len(m.tokens)))
 		e.queue.add(m.tokens...)

@@ -22,24 +22,24 @@ const (
 	credential = "5ec2e7bbbbbbbb"
 )
 
-func newClient(t testing.TB, endpoint string) *rotate.Client {
-	t.Helper()
+func newClient(tb testing.TB, endpoint string) *rotate.Client {
+	tb.Helper()
 	c, err := rotate.NewClient(rotate.ClientOptions{
 		Endpoint: endpoint, Token: db.NewSecret(credential), Concurrency: 3, Now: time.Now,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
-func push(t testing.TB, endpoint, host string) rotate.Answer {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+func push(tb testing.TB, endpoint, host string) rotate.Answer {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Second)
 	defer cancel()
-	answer := newClient(t, endpoint).Push(ctx, db.Tenant{ID: 42, Host: sql.NullString{String: host, Valid: host != ""}}, db.NewSecret(plaintext))
+	answer := newClient(tb, endpoint).Push(ctx, db.Tenant{ID: 42, Host: sql.NullString{String: host, Valid: host != ""}}, db.NewSecret(plaintext))
 	if answer.Err != nil && strings.Contains(answer.Err.Error(), "5ec2e7") {
-		t.Errorf("error %q holds a secret", answer.Err)
+		tb.Errorf("error %q holds a secret", answer.Err)
 	}
 	return answer
 }
@@ -121,11 +121,11 @@ func TestHostileAnswers(t *testing.T) {
 }
 
 // rawServer answers each request with raw and closes the connection.
-func rawServer(t testing.TB, raw string) string {
-	t.Helper()
+func rawServer(tb testing.TB, raw string) string {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	done := make(chan struct{})
 	go func() {
@@ -142,7 +142,7 @@ func rawServer(t testing.TB, raw string) string {
 			_ = conn.Close()
 		}
 	}()
-	t.Cleanup(func() { _ = listener.Close(); <-done })
+	tb.Cleanup(func() { _ = listener.Close(); <-done })
 	return "http://" + listener.Addr().String()
 }
 

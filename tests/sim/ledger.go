@@ -18,7 +18,7 @@ func NewLedger(r *Redis) *Ledger { return &Ledger{redis: r} }
 func (l *Ledger) call(ctx context.Context, do func(d *redisData)) error {
 	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
-	err, _ := call(ctx, l.redis.proc, l.redis.Server, func() error {
+	err := call(ctx, l.redis.proc, l.redis.Server, func() error {
 		l.redis.data.mu.Lock()
 		defer l.redis.data.mu.Unlock()
 		do(l.redis.data)

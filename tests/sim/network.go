@@ -130,18 +130,18 @@ func (p *Process) gate() error {
 }
 
 // call carries out one call of a process to a server. The error is do's, or the
-// network's; in the latter case done tells whether do was carried out.
-func call(ctx context.Context, p *Process, s *Server, do func() error) (err error, done bool) { //nolint:revive // the order of speech
+// network's; after the latter do may have been carried out all the same.
+func call(ctx context.Context, p *Process, s *Server, do func() error) error {
 	if err := p.gate(); err != nil {
-		return err, false
+		return err
 	}
 	weather, lost, unsaid := s.forecast()
 	if weather.Down != nil {
-		return weather.Down, false
+		return weather.Down
 	}
 	if weather.Hanging || lost {
 		<-ctx.Done()
-		return ctx.Err(), false
+		return ctx.Err()
 	}
 	if weather.Latency > 0 {
 		timer := time.NewTimer(weather.Latency)
@@ -149,15 +149,14 @@ func call(ctx context.Context, p *Process, s *Server, do func() error) (err erro
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return ctx.Err(), false
+			return ctx.Err()
 		}
 	}
 	if err := p.gate(); err != nil {
-		return err, false
+		return err
 	}
-	err = do()
-	if unsaid {
-		return ErrNetwork, true
+	if err := do(); !unsaid {
+		return err
 	}
-	return err, true
+	return ErrNetwork
 }

@@ -163,7 +163,7 @@ const queryTimeout = 10 * time.Second
 func (p *Porta) query(ctx context.Context, do func(d *portaData) error) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	err, _ := call(ctx, p.proc, p.Server, func() error {
+	err := call(ctx, p.proc, p.Server, func() error {
 		p.data.mu.Lock()
 		defer p.data.mu.Unlock()
 		return do(p.data)

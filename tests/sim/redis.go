@@ -76,7 +76,7 @@ func (r *Redis) TTL(key string) time.Duration {
 // Eval implements [redis.Scripter].
 func (r *Redis) Eval(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
-	err, _ := call(ctx, r.proc, r.Server, func() error {
+	err := call(ctx, r.proc, r.Server, func() error {
 		if !r.data.script(keys[0], args) {
 			return redis.Nil
 		}

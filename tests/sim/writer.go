@@ -72,7 +72,7 @@ func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 	if gateErr := w.porta.proc.gate(); gateErr != nil || frozen {
 		err = ErrNetwork
 	} else {
-		err, _ = call(ctx, w.porta.proc, w.porta.Server, func() error {
+		err = call(ctx, w.porta.proc, w.porta.Server, func() error {
 			d := w.porta.data
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -118,6 +118,18 @@ func (w *Writer) Delete(ctx context.Context, digests []db.Secret) (n int, err er
 	err = w.exec(ctx, func(d *portaData) {
 		for _, digest := range digests {
 			n += d.end(func(value string, _ *Token) bool { return value == digest.Reveal() })
+		}
+	})
+	return n, err
+}
+
+// Revoke implements the writer of rotate.
+func (w *Writer) Revoke(ctx context.Context, digests []db.Secret) (n int, err error) {
+	err = w.exec(ctx, func(d *portaData) {
+		for _, digest := range digests {
+			if fresh := d.tokens[digest.Reveal()]; fresh != nil {
+				n += d.end(func(_ string, t *Token) bool { return t.TenantID == fresh.TenantID && t.ID < fresh.ID })
+			}
 		}
 	})
 	return n, err

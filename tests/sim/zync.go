@@ -79,7 +79,7 @@ func (z *Zync) RoundTrip(r *http.Request) (*http.Response, error) {
 		trace.GotConn(httptrace.GotConnInfo{})
 	}
 	status := http.StatusOK
-	err, _ := call(r.Context(), z.proc, z.Server, func() error {
+	err := call(r.Context(), z.proc, z.Server, func() error {
 		if r.Method != http.MethodPut {
 			return nil
 		}
