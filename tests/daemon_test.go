@@ -25,7 +25,7 @@ func TestDaemonOnAOneMinuteSchedule(t *testing.T) {
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d after SIGTERM, want 0", code)
 	}
-	for _, line := range strings.SplitSeq(strings.TrimSpace(d.stderr.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(d.stderr.String()), "\n") {
 		if !strings.HasPrefix(line, "time=") {
 			t.Errorf("not a line of the log: %s", line)
 		}

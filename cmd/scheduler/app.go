@@ -34,6 +34,7 @@ type app struct {
 	ledger   *tasks.Ledger
 	runner   *tasks.Runner
 	rotate   *rotate.Rotation
+	alone    *rotate.Rotation // as rotate, but for a time without Redis
 	janitor  *janitor.Janitor
 	now      func() time.Time
 }
@@ -68,16 +69,16 @@ func newApp(cfg config, log *slog.Logger) (*app, error) {
 		Now:        a.now,
 		DryRun:     cfg.dryRun,
 	})
-	a.rotate, err = a.newRotation()
-	return a, err
+	return a, a.addRotations()
 }
 
-func (a *app) newRotation() (*rotate.Rotation, error) {
+// addRotations makes the rotation on Redis's ledger and the one without.
+func (a *app) addRotations() error {
 	zync, err := rotate.NewClient(rotate.ClientOptions{
 		Endpoint: a.cfg.zyncEndpoint, Token: a.cfg.zyncToken, Concurrency: a.cfg.pushConcurrency, Now: a.now,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o := rotate.Options{
 		Tenants:     db.NewTenants(a.pool, a.cfg.impersonation),
@@ -100,11 +101,15 @@ func (a *app) newRotation() (*rotate.Rotation, error) {
 	if a.cfg.verify {
 		verifier, err := rotate.NewVerifier(a.cfg.portaEndpoint, nil)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		o.Verify = verifier.Verify
 	}
-	return rotate.New(o), nil
+	a.rotate = rotate.New(o)
+	memory := tasks.NewMemory()
+	o.Ledger, o.Bookmark = memory, memory
+	a.alone = rotate.New(o)
+	return nil
 }
 
 // openWriter takes the one connection that may write for a task.
@@ -137,4 +142,39 @@ func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
 		return nil, err
 	}
 	return lease, nil
+}
+
+// daemon runs until it is told to stop.
+func (a *app) daemon(stop *stopping) int {
+	d := a.newDaemon(stop)
+	shutdown, err := a.serve(d)
+	if err != nil {
+		a.log.Error("no listener; choose another --listen (LISTEN_ADDRESS)", "err", err)
+		return exitUsage
+	}
+	defer shutdown()
+	a.logConfiguration()
+	d.run()
+	a.log.Info("token-scheduler has stopped")
+	return exitDone
+}
+
+func (a *app) newDaemon(stop *stopping) *daemon {
+	alone := *a.runner
+	alone.Leases, alone.Record = tasks.NoLeases{}, tasks.NewMemory()
+	d := &daemon{
+		leaders:  leases{a.locker},
+		rotate:   newJob(a.rotate, a.cfg.rotate, a.runner, stop.drain),
+		janitor:  newJob(a.janitor, a.cfg.janitor, a.runner, stop.drain),
+		alone:    newJob(a.alone, a.cfg.rotate, &alone, stop.drain),
+		record:   a.ledger,
+		stop:     stop,
+		location: a.cfg.timezone,
+		log:      a.log,
+		now:      a.now,
+		ttl:      a.cfg.tokenTTL,
+		every:    beatEvery,
+		gauges:   newGauges(a.registry),
+	}
+	return d.begin()
 }

@@ -16,130 +16,171 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// beatEvery is how often the daemon looks whether something is to be done: as a
-// standby for the leadership, as the leader for what cron missed.
-const beatEvery = time.Second
+const (
+	// beatEvery is how often the daemon looks whether something is to be done: as
+	// a standby for the leadership, as the leader for what cron missed.
+	beatEvery = time.Second
+	// stepAsideAfter is for how long a leader's every rotation may fail before it
+	// lets a standby try, whose clock or network may be better.
+	stepAsideAfter = 15 * time.Minute
+)
+
+// lastSuccess is the record of when a task last succeeded, in any process.
+type lastSuccess interface {
+	LastSuccess(ctx context.Context, task string) (time.Time, error)
+}
 
 // daemon leads or stands by.
 type daemon struct {
 	leaders  tasks.Leases // for the leadership, not for runs
-	jobs     []*job
-	missed   func(ctx context.Context, j *job) time.Time
+	rotate   *job
+	janitor  *job
+	alone    *job // a rotation that needs no Redis
+	record   lastSuccess
 	stop     *stopping
 	location *time.Location
 	log      *slog.Logger
-	leader   prometheus.Gauge
+	now      func() time.Time
+	ttl      time.Duration // of a token
+	every    time.Duration // between two beats
+	gauges   gauges
+
+	standing, away *limiter  // of what is said again and again
+	awaySince      time.Time // since when Redis has not answered; zero while it does
+	askedAt        time.Time // when a standby last looked at the record
+
 	lastBeat atomic.Int64 // nanoseconds since started
 	started  time.Time
 }
 
-// daemon runs until it is told to stop.
-func (a *app) daemon(stop *stopping) int {
-	d := a.newDaemon(stop)
-	shutdown, err := a.serve(d)
-	if err != nil {
-		a.log.Error("no listener; choose another --listen (LISTEN_ADDRESS)", "err", err)
-		return exitUsage
-	}
-	defer shutdown()
-	a.logConfiguration()
-	d.run()
-	a.log.Info("token-scheduler has stopped")
-	return exitDone
-}
+// gauges tell what a daemon is.
+type gauges struct{ leader, alone prometheus.Gauge }
 
-func (a *app) newDaemon(stop *stopping) *daemon {
-	d := &daemon{
-		leaders: leases{a.locker}, stop: stop, location: a.cfg.timezone, log: a.log, started: time.Now(),
-		jobs: []*job{
-			newJob(a, a.rotate, a.cfg.rotate, stop.drain),
-			newJob(a, a.janitor, a.cfg.janitor, stop.drain),
-		},
-		missed: a.lastServed,
+func newGauges(registry prometheus.Registerer) gauges {
+	g := gauges{
 		leader: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "token_scheduler_leader", Help: "1 while this process leads, 0 while it stands by.",
 		}),
+		alone: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "token_scheduler_without_redis",
+			Help: "1 while this process rotates under MySQL's lock alone, Redis having been away for too long.",
+		}),
 	}
-	a.registry.MustRegister(d.leader)
+	registry.MustRegister(g.leader, g.alone)
+	return g
+}
+
+// begin fills in what every daemon begins with.
+func (d *daemon) begin() *daemon {
+	d.standing, d.away = oncePer(time.Hour), oncePer(time.Minute)
+	d.started = time.Now()
 	return d
+}
+
+// run leads or stands by until the program is told to stop.
+func (d *daemon) run() {
+	for wait := time.Duration(0); d.stop.sleep(wait); wait = d.every/2 + rand.N(d.every) {
+		d.beat()
+		lease, err := d.leaders.Acquire(d.stop.ctx, "leader")
+		switch {
+		case err == nil:
+			d.redisIsBack()
+			d.standing.reset()
+			if aside := d.lead(lease); aside && !d.stop.sleep(standAside(d.every)) {
+				return
+			}
+		case errors.Is(err, locks.ErrHeld):
+			d.redisIsBack()
+			d.standBy()
+		default:
+			d.redisIsAway(err)
+		}
+	}
+}
+
+// standAside is how long a leader that stepped aside leaves the lead to others.
+func standAside(every time.Duration) time.Duration { return 30 * every }
+
+// lead schedules until the lease is lost, the program is told to stop, or its
+// rotations fail for so long that another should try, and gives the leadership
+// up when all work has ended.
+func (d *daemon) lead(lease tasks.Lease) (aside bool) {
+	d.log.Info("leading")
+	d.gauges.leader.Set(1)
+	ctx := lease.Context()
+	var work sync.WaitGroup
+	scheduler := cron.New(cron.WithLocation(d.location), cron.WithLogger(cron.DiscardLogger))
+	for _, j := range []*job{d.rotate, d.janitor} {
+		j.lead(ctx, d.lastServed(ctx, j))
+		scheduler.Schedule(j.schedule, j.fire)
+	}
+	scheduler.Start()
+	for on := true; on && !aside; on = d.wait(ctx) {
+		d.beat()
+		for _, j := range []*job{d.rotate, d.janitor} {
+			if j.due() {
+				work.Go(j.fire.Run)
+			}
+		}
+		aside = d.rotate.failingFor() > stepAsideAfter
+	}
+	switch cause := context.Cause(ctx); {
+	case aside:
+		d.log.Warn("every rotation has failed for a while; stepping aside for a standby to try", "after", stepAsideAfter)
+	case cause != nil && !d.stop.draining():
+		d.log.Warn("no longer leading; ending what runs", "err", cause)
+	}
+	<-scheduler.Stop().Done()
+	work.Wait()
+	d.gauges.leader.Set(0)
+	if err := lease.Release(); err != nil {
+		d.log.Warn("leadership not given up; it runs out by itself", "err", err)
+	}
+	return aside
 }
 
 // lastServed returns the start of the last window of a job that needs no run. A
 // rotation is always due at the start of a leadership: the ledger knows who was
 // served. A purge is due where a firing has passed since its last success; where
 // none is on record, it waits for its next firing.
-func (a *app) lastServed(ctx context.Context, j *job) time.Time {
-	window := j.schedule.Window(a.now())
-	last, err := a.ledger.LastSuccess(ctx, j.task.Name())
-	if err != nil {
-		a.log.Warn("last success not known", "task", j.task.Name(), "err", err)
-	}
-	if !last.IsZero() {
-		a.runner.Metrics.KnownSuccess(j.task.Name(), last)
-	}
-	a.runner.Metrics.NextRun(j.task.Name(), window.End)
-	if j.task.Name() == tasks.Rotate || (!last.IsZero() && last.Before(window.Start)) {
+func (d *daemon) lastServed(ctx context.Context, j *job) time.Time {
+	window := j.schedule.Window(d.now())
+	j.runner.Metrics.NextRun(j.task.Name(), window.End)
+	last := d.ask(ctx, j)
+	if j == d.rotate || (!last.IsZero() && last.Before(window.Start)) {
 		return time.Time{}
 	}
 	return window.Start
 }
 
-// run leads or stands by until the program is told to stop.
-func (d *daemon) run() {
-	standing, away := oncePer(time.Hour), oncePer(time.Minute)
-	for wait := time.Duration(0); d.stop.sleep(wait); wait = beatEvery/2 + rand.N(beatEvery) {
-		d.beat()
-		lease, err := d.leaders.Acquire(d.stop.ctx, "leader")
-		switch {
-		case err == nil:
-			d.lead(lease)
-			standing.reset()
-			away.reset()
-		case errors.Is(err, locks.ErrHeld):
-			if standing.due() {
-				d.log.Info("standing by: another process leads")
-			}
-		case away.due():
-			d.log.Warn("Redis is away, nobody can be elected; trying again each second", "err", err)
-		}
+// ask reads the record of a job's last success.
+func (d *daemon) ask(ctx context.Context, j *job) time.Time {
+	last, err := d.record.LastSuccess(ctx, j.task.Name())
+	if err != nil {
+		d.log.Warn("last success not known", "task", j.task.Name(), "err", err)
 	}
+	if !last.IsZero() {
+		j.runner.Metrics.KnownSuccess(j.task.Name(), last)
+		j.known(last)
+	}
+	return last
 }
 
-// lead schedules until the lease is lost or the program is told to stop, and
-// gives the leadership up when all work has ended.
-func (d *daemon) lead(lease tasks.Lease) {
-	d.log.Info("leading")
-	d.leader.Set(1)
-	ctx := lease.Context()
-	var work sync.WaitGroup
-	scheduler := cron.New(cron.WithLocation(d.location), cron.WithLogger(cron.DiscardLogger))
-	for _, j := range d.jobs {
-		j.lead(ctx, d.missed(ctx, j))
-		scheduler.Schedule(j.schedule, j.fire)
+// standBy says so, and once a minute looks how the leader fares, to know it
+// should Redis go away.
+func (d *daemon) standBy() {
+	if d.standing.due() {
+		d.log.Info("standing by: another process leads")
 	}
-	scheduler.Start()
-	for on := true; on; on = d.wait(ctx) {
-		d.beat()
-		for _, j := range d.jobs {
-			if j.due() {
-				work.Go(j.fire.Run)
-			}
-		}
-	}
-	if err := context.Cause(ctx); err != nil && !d.stop.draining() {
-		d.log.Warn("no longer leading; ending what runs", "err", err)
-	}
-	<-scheduler.Stop().Done()
-	work.Wait()
-	d.leader.Set(0)
-	if err := lease.Release(); err != nil {
-		d.log.Warn("leadership not given up; it runs out by itself", "err", err)
+	if time.Since(d.askedAt) >= max(time.Minute, d.every) {
+		d.askedAt = time.Now()
+		d.ask(d.stop.ctx, d.rotate)
 	}
 }
 
 // wait sleeps for a beat, and tells whether the leadership goes on.
 func (d *daemon) wait(ctx context.Context) bool {
-	timer := time.NewTimer(beatEvery)
+	timer := time.NewTimer(d.every)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

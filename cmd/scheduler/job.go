@@ -40,15 +40,19 @@ type job struct {
 	ctx     context.Context //nolint:containedctx // the leadership's, for as long as it lasts
 	running bool
 	served  time.Time // start of the last window that needs no further run
+	// done is when a run last ended with nothing left to do in its window; zero
+	// where that is not known.
+	done    time.Time
 	retryAt time.Time
 	tries   int
+	failing time.Time // since when every run has failed; zero where the last did not
 	busy    *limiter
 }
 
-func newJob(a *app, task tasks.Task, schedule tasks.Schedule, drain <-chan struct{}) *job {
+func newJob(task tasks.Task, schedule tasks.Schedule, runner *tasks.Runner, drain <-chan struct{}) *job {
 	j := &job{
-		task: task, schedule: schedule, runner: a.runner, drain: drain, now: a.now,
-		log: a.log.With("task", task.Name()), busy: oncePer(time.Minute),
+		task: task, schedule: schedule, runner: runner, drain: drain, now: runner.Now,
+		log: runner.Log.With("task", task.Name()), busy: oncePer(time.Minute),
 	}
 	logger := cronLogger{log: j.log, skipped: func() { j.runner.Metrics.SkippedFiring(task.Name()) }}
 	// Recover goes innermost: outside, a panic would leave the run marked as at
@@ -62,16 +66,17 @@ func newJob(a *app, task tasks.Task, schedule tasks.Schedule, drain <-chan struc
 func (j *job) lead(ctx context.Context, served time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.ctx, j.served, j.retryAt, j.tries = ctx, served, time.Time{}, 0
+	j.ctx, j.served, j.retryAt, j.tries, j.failing = ctx, served, time.Time{}, 0, time.Time{}
 }
 
-// due tells whether the beat should run the job now.
+// due tells whether the beat should run the job now. A window other than the one
+// last served is due, also where it is an earlier one: the clock was set back.
 func (j *job) due() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := j.now()
 	window := j.schedule.Window(now)
-	if j.running || !window.Start.After(j.served) || time.Now().Before(j.retryAt) {
+	if j.running || window.Start.Equal(j.served) || time.Now().Before(j.retryAt) {
 		return false
 	}
 	takenOver := j.served.IsZero() && j.tries == 0
@@ -99,12 +104,41 @@ func (j *job) run() {
 		}
 		return
 	case report.Err == nil:
-		j.served, j.tries = window.Start, 0
+		j.served, j.done, j.tries, j.failing = window.Start, j.now(), 0, time.Time{}
 	default:
 		j.tries++
 		j.retryAt = time.Now().Add(retryIn(j.tries))
+		if j.failing.IsZero() {
+			j.failing = time.Now()
+		}
 	}
 	j.busy.reset()
+}
+
+// lastDone is when a run was last known to leave nothing to do.
+func (j *job) lastDone() time.Time {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.done
+}
+
+// known notes what another process recorded of the last success.
+func (j *job) known(at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if at.After(j.done) {
+		j.done = at
+	}
+}
+
+// failingFor is for how long every run has failed; none runs at the moment.
+func (j *job) failingFor() time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.running || j.failing.IsZero() {
+		return 0
+	}
+	return time.Since(j.failing)
 }
 
 // retryIn doubles with each failure in a row; a half of it is chance.

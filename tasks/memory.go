@@ -1,0 +1,77 @@
+package tasks
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+)
+
+// Memory is a ledger in this process alone, for a time without Redis.
+type Memory struct {
+	mu         sync.Mutex
+	deliveries map[int64]time.Time
+	resume     int64
+}
+
+// NewMemory returns an empty ledger.
+func NewMemory() *Memory { return &Memory{deliveries: map[int64]time.Time{}} }
+
+// Deliveries is as [Ledger.Deliveries].
+func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	times := make([]time.Time, len(ids))
+	for i, id := range ids {
+		times[i] = m.deliveries[id]
+	}
+	return times, nil
+}
+
+// Record is as [Ledger.Record], but keeps no failures.
+func (m *Memory) Record(_ context.Context, delivered map[int64]time.Time, _ map[int64]string, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.Copy(m.deliveries, delivered)
+	return nil
+}
+
+// Resume is as [Ledger.Resume].
+func (m *Memory) Resume(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.resume, nil
+}
+
+// RecordResume is as [Ledger.RecordResume].
+func (m *Memory) RecordResume(_ context.Context, id int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resume = id
+	return nil
+}
+
+// RecordSuccess forgets: without Redis there is nobody to tell.
+func (*Memory) RecordSuccess(context.Context, string, time.Time) error { return nil }
+
+// NoLeases hands out leases that nothing stands behind, for runs that MySQL's
+// lock alone keeps apart.
+type NoLeases struct{}
+
+// Acquire implements [Leases].
+func (NoLeases) Acquire(ctx context.Context, _ string) (Lease, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	return noLease{ctx, cancel}, nil
+}
+
+type noLease struct {
+	ctx    context.Context //nolint:containedctx // as a lease's
+	cancel context.CancelFunc
+}
+
+func (l noLease) Context() context.Context { return l.ctx }
+
+func (l noLease) Release() error {
+	l.cancel()
+	return nil
+}
