@@ -37,6 +37,9 @@ func (s *Server) Set(w Weather) {
 	s.weather = w
 }
 
+// Draw has the chances of the weather drawn from a source.
+func (s *Server) Draw(chance *rand.Rand) { s.chance = chance }
+
 // Up tells whether calls reach the server at all.
 func (s *Server) Up() bool {
 	s.mu.Lock()

@@ -101,6 +101,9 @@ func (d *portaData) dropTokens(which func(*Token) bool) {
 	}
 }
 
+// OnEnd has f told of every token that a statement deletes or ends.
+func (p *Porta) OnEnd(f func(digest string, token Token)) { p.data.onEnd = f }
+
 // Tenants returns the ids of all tenants.
 func (p *Porta) Tenants() []int64 {
 	p.data.mu.Lock()

@@ -17,12 +17,13 @@ type Writer struct {
 	life     time.Duration
 	restarts int
 
+	orphaned time.Time // since when nobody is at the other end, under the data's lock
+
 	mu   sync.Mutex
 	lost error
 }
 
-// OpenWriter takes the lock for a connection of the process. skew is how far the
-// process's clock may be off before it is refused; zero takes any.
+// OpenWriter takes the lock for a connection of the process.
 func (p *Porta) OpenWriter(ctx context.Context, lock string, leaseLife time.Duration) (*Writer, error) {
 	w := &Writer{porta: p, lock: lock, life: leaseLife}
 	err := p.query(ctx, func(d *portaData) error {
@@ -34,6 +35,7 @@ func (p *Porta) OpenWriter(ctx context.Context, lock string, leaseLife time.Dura
 		return nil
 	})
 	if err != nil {
+		w.orphan() // the server may have it all the same
 		return nil, err
 	}
 	return w, nil
@@ -42,7 +44,15 @@ func (p *Porta) OpenWriter(ctx context.Context, lock string, leaseLife time.Dura
 // alive tells whether the server still has the connection: it has dropped one
 // whose process is dead, or has been silent for twice the lease's life.
 func (w *Writer) alive() bool {
-	return !w.porta.proc.isDead() && w.porta.proc.silence() <= 2*w.life
+	left := !w.orphaned.IsZero() && time.Since(w.orphaned) > 2*w.life
+	return !w.porta.proc.isDead() && w.porta.proc.silence() <= 2*w.life && !left
+}
+
+// orphan leaves the connection, of whose end the server knows nothing yet.
+func (w *Writer) orphan() {
+	w.porta.data.mu.Lock()
+	defer w.porta.data.mu.Unlock()
+	w.orphaned = time.Now()
 }
 
 func (p *Process) isDead() bool { return p != nil && p.Dead() }
@@ -85,7 +95,7 @@ func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 	}
 	if err != nil {
 		w.lost = fmt.Errorf("%w: %w", db.ErrWriterLost, err)
-		w.drop()
+		w.orphan()
 		return w.lost
 	}
 	return nil

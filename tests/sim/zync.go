@@ -28,8 +28,8 @@ type zyncData struct {
 	holds map[int64]string // digest of what Zync holds, by tenant
 	// answer may replace the status with which a push is answered, 0 for none.
 	answer func(tenant int64) int
-	// onStore is told of every token that Zync takes.
-	onStore func(tenant int64, digest string)
+	// onStore is told of every token that Zync takes, by a push of ours or another.
+	onStore func(tenant int64, digest string, ours bool)
 	echo    float64 // chance that a push arrives a second time, later
 	chance  *rand.Rand
 	pushes  int
@@ -63,13 +63,27 @@ func (z *Zync) Pushes() int {
 func (z *Zync) Take(tenant int64, digest string) {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
-	z.data.store(tenant, digest)
+	z.data.store(tenant, digest, false)
 }
 
-func (d *zyncData) store(tenant int64, digest string) {
+// Forget has Zync forget a tenant.
+func (z *Zync) Forget(tenant int64) {
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	delete(z.data.holds, tenant)
+}
+
+// OnStore has f told of every token that Zync takes, and whether it came by a
+// push through the network, or as one of Porta's own or an echo.
+func (z *Zync) OnStore(f func(tenant int64, digest string, ours bool)) { z.data.onStore = f }
+
+// Echo has some pushes arrive a second time, up to a minute later.
+func (z *Zync) Echo(chance float64, draw *rand.Rand) { z.data.echo, z.data.chance = chance, draw }
+
+func (d *zyncData) store(tenant int64, digest string, ours bool) {
 	d.holds[tenant] = digest
 	if d.onStore != nil {
-		d.onStore(tenant, digest)
+		d.onStore(tenant, digest, ours)
 	}
 }
 
@@ -117,7 +131,7 @@ func (z *Zync) put(r *http.Request) (int, error) {
 			return status, nil
 		}
 	}
-	z.data.store(body.ID, digest)
+	z.data.store(body.ID, digest, true)
 	if z.data.echo > 0 && z.data.chance.Float64() < z.data.echo {
 		time.AfterFunc(time.Duration(z.data.chance.Int64N(int64(time.Minute))), func() { z.Take(body.ID, digest) })
 	}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/tests/sim"
+)
+
+// TestSimulation lives through weeks of trouble, each drawn from a seed: WEEKS
+// says how many, SEED replays one, VERBOSE shows its log.
+func TestSimulation(t *testing.T) {
+	weeks := fromEnv(t, "WEEKS", 200)
+	if seed := os.Getenv("SEED"); seed != "" {
+		stats := simulate(t, uint64(fromEnv(t, "SEED", 0)))
+		t.Logf("seed %s: %v", seed, stats)
+		return
+	}
+	began := time.Now()
+	seeds := make(chan uint64)
+	var mu sync.Mutex
+	total := map[string]int{}
+	t.Run("weeks", func(t *testing.T) {
+		for range runtime.GOMAXPROCS(0) {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				for seed := range seeds {
+					stats := simulate(t, seed)
+					mu.Lock()
+					for what, n := range stats {
+						total[what] += n
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		go func() {
+			defer close(seeds)
+			for seed := range weeks {
+				seeds <- uint64(seed) + 1
+			}
+		}()
+	})
+	t.Logf("%d weeks in %s: %s", weeks, time.Since(began).Round(time.Second), list(total))
+	for what, kind := range troubles {
+		if weeks >= 100 && total[kind.name] == 0 {
+			t.Errorf("%d: %s never happened", what, kind.name)
+		}
+	}
+}
+
+func fromEnv(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		t.Fatalf("%s=%s is not a number", name, text)
+	}
+	return n
+}
+
+func list(stats map[string]int) string {
+	var parts []string
+	for what, n := range stats {
+		parts = append(parts, fmt.Sprintf("%d %s", n, what))
+	}
+	slices.SortFunc(parts, func(a, b string) int { return strings.Compare(a[strings.Index(a, " "):], b[strings.Index(b, " "):]) })
+	return strings.Join(parts, ", ")
+}
+
+// simulate lives through one week.
+func simulate(t *testing.T, seed uint64) map[string]int {
+	t.Helper()
+	var w *simWorld
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		w = newSimWorld(seed, 6)
+		time.Sleep(time.Duration(w.chance.Int64N(int64(7 * 24 * time.Hour)))) // begin anywhere in a week
+		w.start, w.trouble = time.Now(), time.Now()
+		for _, id := range w.porta.Tenants() {
+			digest := fmt.Sprintf("begin-%d", id)
+			w.porta.Mint(id, digest, 20*time.Hour)
+			w.zync.Take(id, digest)
+		}
+		w.procs = []*simProc{w.boot(0), w.boot(0)}
+		w.live(7 * 24 * time.Hour)
+		for _, p := range w.procs {
+			p.end(false)
+		}
+		time.Sleep(2 * time.Minute) // echoes
+	})
+	if len(w.problems) > 0 {
+		t.Fatalf("SEED=%d, which replays these troubles:\n%s\nand then\n%s", seed,
+			strings.Join(w.events[max(0, len(w.events)-12):], "\n"), strings.Join(w.problems, "\n"))
+	}
+	return w.stats
+}
+
+// live lets troubles come for a time, and checks every ten minutes.
+func (w *simWorld) live(d time.Duration) {
+	end := time.Now().Add(d)
+	next := time.Now().Add(w.until(3 * time.Hour))
+	for time.Now().Before(end) && len(w.problems) == 0 {
+		step := min(10*time.Minute-time.Duration(time.Now().UnixNano()%int64(10*time.Minute)), time.Until(next))
+		time.Sleep(max(step, time.Second))
+		synctest.Wait()
+		w.check()
+		if now := time.Now(); now.Minute() == 50 && now.Second() == 0 {
+			w.checkWindow(now.Truncate(time.Hour))
+			w.forget(now.Add(-2 * time.Hour))
+		}
+		if !time.Now().Before(next) {
+			kind := troubles[w.chance.IntN(len(troubles))]
+			if w.leastLife() > kind.needs {
+				w.count(kind.name)
+				lasts := kind.happen(w)
+				w.disturb(lasts)
+				w.events = append(w.events, fmt.Sprintf("%s: %s for %s", time.Since(w.start).Round(time.Second), kind.name, lasts.Round(time.Second)))
+			}
+			next = time.Now().Add(w.until(3 * time.Hour))
+		}
+	}
+}
+
+// until draws a time around a mean.
+func (w *simWorld) until(mean time.Duration) time.Duration {
+	return time.Duration(w.chance.ExpFloat64() * float64(mean)).Truncate(time.Second)
+}
+
+// upTo draws a duration of at least a second, short ones more often.
+func (w *simWorld) upTo(most time.Duration) time.Duration {
+	f := w.chance.Float64()
+	return time.Second + time.Duration(f*f*float64(most))
+}
+
+// disturb notes that something is wrong for a time.
+func (w *simWorld) disturb(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if until := time.Now().Add(d); until.After(w.trouble) {
+		w.trouble = until
+	}
+}
+
+// weather changes a server's for a time.
+func (w *simWorld) weather(s *sim.Server, bad sim.Weather, d time.Duration) time.Duration {
+	s.Set(bad)
+	time.AfterFunc(d, func() { s.Set(fair) })
+	return d
+}
+
+var errRefused = errors.New("connection refused")
+
+// trouble is something that happens. It returns for how long it lasts, and comes
+// only while every token has as much life left as it needs: an outage longer than
+// a token's life is nothing that a scheduler could mend.
+type trouble struct {
+	name   string
+	needs  time.Duration
+	happen func(w *simWorld) time.Duration
+}
+
+var troubles = []trouble{
+	{"Redis flushes", 0, func(w *simWorld) time.Duration { w.redis.Flush(); return 0 }},
+	{"Redis failovers", 0, func(w *simWorld) time.Duration { w.redis.Failover(w.chance); return 0 }},
+	{"Redis outages", 22 * time.Hour, func(w *simWorld) time.Duration {
+		return w.weather(w.redis.Server, sim.Weather{Down: errRefused}, w.upTo(20*time.Hour))
+	}},
+	{"Redis hangs", 22 * time.Hour, func(w *simWorld) time.Duration {
+		return w.weather(w.redis.Server, sim.Weather{Hanging: true}, w.upTo(3*time.Hour))
+	}},
+	{"Redis lossy", 12 * time.Hour, func(w *simWorld) time.Duration {
+		return w.weather(w.redis.Server, sim.Weather{LoseAsk: 0.1, LoseSaid: 0.1}, w.upTo(5*time.Hour))
+	}},
+	{"MySQL restarts", 14 * time.Hour, func(w *simWorld) time.Duration {
+		w.porta.Restart()
+		return w.weather(w.porta.Server, sim.Weather{Down: errRefused}, w.upTo(5*time.Hour))
+	}},
+	{"MySQL lossy", 14 * time.Hour, func(w *simWorld) time.Duration {
+		return w.weather(w.porta.Server, sim.Weather{LoseAsk: 0.1, LoseSaid: 0.1}, w.upTo(3*time.Hour))
+	}},
+	{"Zync outages", 14 * time.Hour, func(w *simWorld) time.Duration {
+		return w.weather(w.zync.Server, sim.Weather{Down: errRefused}, w.upTo(8*time.Hour))
+	}},
+	{"Zync hangs", 14 * time.Hour, func(w *simWorld) time.Duration {
+		return w.weather(w.zync.Server, sim.Weather{Hanging: true}, w.upTo(8*time.Hour))
+	}},
+	{"Zync lossy", 14 * time.Hour, func(w *simWorld) time.Duration {
+		return w.weather(w.zync.Server, sim.Weather{LoseAsk: 0.2, LoseSaid: 0.2, Latency: time.Second}, w.upTo(5*time.Hour))
+	}},
+	{"5xx storms", 14 * time.Hour, func(w *simWorld) time.Duration {
+		d, share := w.upTo(8*time.Hour), w.chance.IntN(100)
+		w.zync.Answer(func(int64) int {
+			if w.roll(100) <= share {
+				return 500 + w.roll(5)
+			}
+			return 0
+		})
+		time.AfterFunc(d, func() { w.zync.Answer(nil) })
+		return d
+	}},
+	{"kills", 4 * time.Hour, func(w *simWorld) time.Duration {
+		i, d := w.chance.IntN(2), w.upTo(10*time.Minute)
+		w.procs[i].end(true)
+		w.procs[i] = w.boot(0)
+		return d
+	}},
+	{"deploys", 4 * time.Hour, func(w *simWorld) time.Duration {
+		for i := range w.procs {
+			w.procs[i].end(false)
+			w.procs[i] = w.boot(0)
+		}
+		return 0
+	}},
+	{"pauses", 14 * time.Hour, func(w *simWorld) time.Duration {
+		p, d := w.procs[w.chance.IntN(2)], w.upTo(2*time.Hour)
+		p.net.Pause()
+		time.AfterFunc(d, p.net.Resume)
+		return d
+	}},
+	{"clock steps", 14 * time.Hour, func(w *simWorld) time.Duration {
+		p, d := w.procs[w.chance.IntN(2)], w.upTo(6*time.Hour)
+		offset := w.upTo(3 * time.Hour)
+		if w.chance.IntN(4) == 0 {
+			offset = w.upTo(72 * time.Hour)
+		}
+		if w.chance.IntN(2) == 0 {
+			offset = -offset
+		}
+		w.setClock(p, offset)
+		time.AfterFunc(d, func() { w.setClock(p, 0) })
+		return d
+	}},
+	{"pushes of Porta's own", 0, func(w *simWorld) time.Duration {
+		for _, id := range w.porta.Tenants() {
+			if w.chance.IntN(2) == 0 {
+				w.pushAsPorta(id)
+			}
+		}
+		return 0
+	}},
+	{"tenants created", 0, func(w *simWorld) time.Duration {
+		if len(w.porta.Tenants()) < 12 {
+			id := w.porta.AddTenant(time.Now())
+			w.mu.Lock()
+			w.known[id] = time.Now()
+			w.mu.Unlock()
+		}
+		return 0
+	}},
+	{"tenants deleted", 0, func(w *simWorld) time.Duration {
+		if ids := w.porta.Tenants(); len(ids) > 3 {
+			id := ids[1+w.chance.IntN(len(ids)-1)]
+			w.mu.Lock()
+			delete(w.known, id)
+			w.mu.Unlock()
+			w.porta.DropTenant(id)
+			w.zync.Forget(id)
+		}
+		return 0
+	}},
+	{"admins replaced", 0, func(w *simWorld) time.Duration {
+		ids := w.porta.Tenants()
+		id := ids[w.chance.IntN(len(ids))]
+		w.mu.Lock()
+		w.excused[id] = true // until Zync is given one of the new admin's
+		delete(w.cached, id)
+		w.mu.Unlock()
+		w.porta.ReplaceOwner(id)
+		return 0
+	}},
+}
+
+func (w *simWorld) roll(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.chance.IntN(n)
+}
+
+func (w *simWorld) setClock(p *simProc, offset time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.offset = offset
+}
+
+// pushAsPorta is an event of a tenant: Porta takes its token of the last hour, or
+// makes one, and pushes it.
+func (w *simWorld) pushAsPorta(id int64) {
+	w.mu.Lock()
+	own, found := w.cached[id]
+	if !found || time.Since(own.made) > time.Hour {
+		own = cached{fmt.Sprintf("own-%d-%d", id, time.Now().UnixNano()), time.Now()}
+		w.cached[id] = own
+		found = false
+	}
+	w.mu.Unlock()
+	if !found {
+		w.porta.Mint(id, own.digest, simTTL)
+	}
+	w.zync.Take(id, own.digest)
+}

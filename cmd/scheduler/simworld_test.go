@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/tasks/janitor"
+	"github.com/token-scheduler/token-scheduler/tasks/rotate"
+	"github.com/token-scheduler/token-scheduler/tests/sim"
+)
+
+const (
+	simTTL = 24 * time.Hour
+	// The beat and the lease's life are stretched, so that a week has ten
+	// thousand beats and not half a million; all else is as in production.
+	simBeat  = time.Minute
+	simLease = 10 * time.Minute
+)
+
+// simWorld is a week of an installation: two schedulers, and all that they meet.
+type simWorld struct {
+	seed   uint64
+	chance *rand.Rand
+	porta  *sim.Porta
+	redis  *sim.Redis
+	zync   *sim.Zync
+	procs  []*simProc
+	start  time.Time
+
+	mu         sync.Mutex
+	problems   []string
+	events     []string
+	excused    map[int64]bool // whose owner was deleted, and their tokens with it
+	deliveries map[int64][]time.Time
+	known      map[int64]time.Time // since when a tenant exists
+	cached     map[int64]cached    // Porta's own tokens
+	trouble    time.Time           // until when anything was wrong
+	stats      map[string]int
+}
+
+// cached is a token of Porta's own, which it may push again for an hour.
+type cached struct {
+	digest string
+	made   time.Time
+}
+
+// simProc is one scheduler: the daemon's own code, on the world's servers.
+type simProc struct {
+	net    *sim.Process
+	stop   *stopping
+	ended  chan struct{}
+	offset time.Duration // of its clock, guarded by the world
+}
+
+func newSimWorld(seed uint64, tenants int) *simWorld {
+	w := &simWorld{
+		seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), start: time.Now(),
+		porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(),
+		excused: map[int64]bool{}, deliveries: map[int64][]time.Time{}, known: map[int64]time.Time{},
+		cached: map[int64]cached{}, stats: map[string]int{},
+	}
+	for i, s := range []*sim.Server{w.porta.Server, w.redis.Server, w.zync.Server} {
+		s.Draw(rand.New(rand.NewPCG(seed, uint64(i)+10)))
+		s.Set(fair)
+	}
+	w.zync.Echo(0.01, rand.New(rand.NewPCG(seed, 20)))
+	w.zync.OnStore(w.stored)
+	w.porta.OnEnd(w.tokenEnded)
+	for _, id := range w.porta.Tenants() {
+		w.known[id] = w.start
+		// What Zync holds at first: a token of Porta's own that dies in a few hours,
+		// or one from long ago that never does.
+		digest, life := fmt.Sprintf("first-%d", id), 20*time.Hour
+		if id%2 == 0 {
+			life = 0
+		}
+		w.porta.Mint(id, digest, life)
+		w.zync.Take(id, digest)
+	}
+	w.trouble = w.start
+	return w
+}
+
+// fair is the weather on a good day.
+var fair = sim.Weather{Latency: 20 * time.Millisecond}
+
+// boot starts a scheduler whose clock is off.
+func (w *simWorld) boot(offset time.Duration) *simProc {
+	p := &simProc{net: &sim.Process{}, ended: make(chan struct{}), offset: offset}
+	p.stop = &stopping{drain: make(chan struct{}), quit: make(chan struct{})}
+	p.stop.ctx, p.stop.cancel = context.WithCancelCause(context.Background())
+	d, err := w.daemon(p)
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		defer close(p.ended)
+		d.run()
+	}()
+	return p
+}
+
+// now is the time as a process has it.
+func (w *simWorld) now(p *simProc) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(p.offset).UTC()
+}
+
+func (w *simWorld) daemon(p *simProc) (*daemon, error) {
+	log := slog.New(slog.DiscardHandler)
+	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
+		log = newLogger(config{logLevel: slog.LevelDebug}, io.MultiWriter(os.Stderr)).With("proc", fmt.Sprintf("%p", p))
+	}
+	now := func() time.Time { return w.now(p) }
+	porta, redis, ledger := w.porta.As(p.net), w.redis.As(p.net), sim.NewLedger(w.redis.As(p.net))
+	client, err := rotate.NewClient(rotate.ClientOptions{Endpoint: "http://zync", Concurrency: 3, Now: now, Transport: w.zync.As(p.net)})
+	if err != nil {
+		return nil, err
+	}
+	openWriter := func(ctx context.Context, task string) (*sim.Writer, error) {
+		if off := time.Until(now()).Abs(); off > simTTL/2 {
+			return nil, errors.New("clock skew")
+		}
+		return porta.OpenWriter(ctx, task, simLease)
+	}
+	registry := prometheus.NewRegistry()
+	o := rotate.Options{
+		Tenants: porta, Ledger: ledger, Bookmark: ledger, Zync: client, Now: now, TTL: simTTL, Concurrency: 3,
+		Metrics: rotate.NewMetrics(registry, simTTL, now),
+		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
+			writer, err := openWriter(ctx, tasks.Rotate)
+			if err != nil {
+				return nil, err
+			}
+			return writer, nil
+		},
+	}
+	j := janitor.Options{
+		Tokens: porta.Stale(), Ledger: ledger, Purged: janitor.NewPurged(registry), Now: now,
+		OpenWriter: func(ctx context.Context) (janitor.Writer, error) {
+			writer, err := openWriter(ctx, tasks.Janitor)
+			if err != nil {
+				return nil, err
+			}
+			return writer, nil
+		},
+	}
+	locker := locks.New(redis, "p:", simLease)
+	runner := &tasks.Runner{
+		Leases: leases{locker}, Record: ledger, Log: log, Now: now,
+		Metrics: tasks.NewMetrics(registry, tasks.Rotate, tasks.Janitor),
+	}
+	hourly, weekly := mustParse("0 * * * *"), mustParse("0 0 * * 0")
+	alone := *runner
+	alone.Leases, alone.Record = tasks.NoLeases{}, tasks.NewMemory()
+	memory := tasks.NewMemory()
+	without := o
+	without.Ledger, without.Bookmark = memory, memory
+	d := &daemon{
+		leaders: leases{locker}, record: ledger, stop: p.stop, location: time.UTC, log: log, now: now,
+		ttl: simTTL, every: simBeat, gauges: newGauges(registry),
+		rotate:  newJob(rotate.New(o), hourly, runner, p.stop.drain),
+		janitor: newJob(janitor.New(j), weekly, runner, p.stop.drain),
+		alone:   newJob(rotate.New(without), hourly, &alone, p.stop.drain),
+	}
+	return d.begin(), nil
+}
+
+func mustParse(spec string) tasks.Schedule {
+	s, err := tasks.ParseSchedule(spec, time.UTC)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// end stops a process: in order, or as a kill would.
+func (p *simProc) end(kill bool) {
+	if kill {
+		p.net.Kill()
+		p.stop.cancel(sim.ErrKilled)
+	}
+	p.net.Resume()
+	close(p.stop.drain)
+	if kill {
+		<-p.ended
+		return
+	}
+	grace := time.AfterFunc(25*time.Second, func() { p.stop.cancel(errGraceOver) })
+	<-p.ended
+	grace.Stop()
+	p.stop.cancel(nil)
+}
