@@ -176,7 +176,7 @@ var troubles = []trouble{
 	{"Redis flushes", 0, func(w *simWorld) time.Duration { w.redis.Flush(); return 0 }},
 	{"Redis failovers", 0, func(w *simWorld) time.Duration { w.redis.Failover(w.chance); return 0 }},
 	{"Redis outages", 22 * time.Hour, func(w *simWorld) time.Duration {
-		return w.weather(w.redis.Server, sim.Weather{Down: errRefused}, w.upTo(20*time.Hour))
+		return w.weather(w.redis.Server, sim.Weather{Down: errRefused}, w.upTo(60*time.Hour))
 	}},
 	{"Redis hangs", 22 * time.Hour, func(w *simWorld) time.Duration {
 		return w.weather(w.redis.Server, sim.Weather{Hanging: true}, w.upTo(3*time.Hour))
@@ -232,15 +232,39 @@ var troubles = []trouble{
 	}},
 	{"clock steps", 14 * time.Hour, func(w *simWorld) time.Duration {
 		p, d := w.procs[w.chance.IntN(2)], w.upTo(6*time.Hour)
-		offset := w.upTo(3 * time.Hour)
-		if w.chance.IntN(4) == 0 {
-			offset = w.upTo(72 * time.Hour)
+		if w.clockOf(p) != 0 {
+			return 0
 		}
+		offset := w.upTo(3 * time.Hour)
 		if w.chance.IntN(2) == 0 {
 			offset = -offset
 		}
 		w.setClock(p, offset)
 		time.AfterFunc(d, func() { w.setClock(p, 0) })
+		return d
+	}},
+	{"wild clocks", 14 * time.Hour, func(w *simWorld) time.Duration {
+		if w.clockOf(w.procs[1]) != 0 {
+			return 0 // one of them must be right
+		}
+		d := w.upTo(40 * time.Hour)
+		w.setClock(w.procs[0], time.Duration(1-2*w.roll(2))*(15*time.Hour+w.upTo(72*time.Hour)))
+		p := w.procs[0]
+		time.AfterFunc(d, func() { w.setClock(p, 0) })
+		return d
+	}},
+	{"refusals", 14 * time.Hour, func(w *simWorld) time.Duration {
+		d := w.upTo(8 * time.Hour)
+		w.zync.Answer(func(int64) int {
+			switch w.roll(4) {
+			case 0:
+				return 422
+			case 1:
+				return sim.Stored + 500
+			}
+			return 0
+		})
+		time.AfterFunc(d, func() { w.zync.Answer(nil) })
 		return d
 	}},
 	{"pushes of Porta's own", 0, func(w *simWorld) time.Duration {
@@ -287,6 +311,12 @@ func (w *simWorld) roll(n int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.chance.IntN(n)
+}
+
+func (w *simWorld) clockOf(p *simProc) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return p.offset
 }
 
 func (w *simWorld) setClock(p *simProc, offset time.Duration) {

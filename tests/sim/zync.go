@@ -26,7 +26,8 @@ type Zync struct {
 type zyncData struct {
 	mu    sync.Mutex
 	holds map[int64]string // digest of what Zync holds, by tenant
-	// answer may replace the status with which a push is answered, 0 for none.
+	// answer may replace the status with which a push is answered, 0 for none;
+	// where Stored is added to it, the token was taken all the same.
 	answer func(tenant int64) int
 	// onStore is told of every token that Zync takes, by a push of ours or another.
 	onStore func(tenant int64, digest string, ours bool)
@@ -37,6 +38,9 @@ type zyncData struct {
 
 // NewZync returns a Zync that knows nobody.
 func NewZync() *Zync { return &Zync{Server: &Server{}, data: &zyncData{holds: map[int64]string{}}} }
+
+// Stored is added to a status with which Zync answers though it took the token.
+const Stored = 1000
 
 // Answer has f replace the status of answers; 0 leaves it.
 func (z *Zync) Answer(f func(tenant int64) int) {
@@ -128,6 +132,10 @@ func (z *Zync) put(r *http.Request) (int, error) {
 	z.data.pushes++
 	if z.data.answer != nil {
 		if status := z.data.answer(body.ID); status != 0 {
+			if status >= Stored {
+				status -= Stored
+				z.data.store(body.ID, digest, true)
+			}
 			return status, nil
 		}
 	}
