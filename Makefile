@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 TIMEOUT := 9m
 
-.PHONY: build test lint demo deps clean
+.PHONY: build test lint demo simulate deps clean
 
 ## build: the scheduler, as bin/scheduler
 build:
@@ -19,6 +19,11 @@ test: deps
 ## demo: two rotations and a purge on private servers, in under a minute
 demo: deps build
 	@go build -o bin/demo ./tests/demo && exec bin/demo -bin bin/scheduler
+
+## simulate: WEEKS weeks of trouble in virtual time; SEED=n replays one of them
+WEEKS ?= 1000
+simulate:
+	WEEKS=$(WEEKS) go test -run TestSimulation -timeout 6h -v ./cmd/scheduler | grep -v '^=== '
 
 ## lint: golangci-lint, built from source at its pinned version, and what Go says
 lint: $(LINT)

@@ -39,7 +39,8 @@ type job struct {
 	mu      sync.Mutex
 	ctx     context.Context //nolint:containedctx // the leadership's, for as long as it lasts
 	running bool
-	served  time.Time // start of the last window that needs no further run
+	window  tasks.Window // as last computed
+	served  time.Time    // start of the last window that needs no further run
 	// done is when a run last ended with nothing left to do in its window; zero
 	// where that is not known.
 	done    time.Time
@@ -75,7 +76,7 @@ func (j *job) due() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := j.now()
-	window := j.schedule.Window(now)
+	window := j.windowAt(now)
 	if j.running || window.Start.Equal(j.served) || time.Now().Before(j.retryAt) {
 		return false
 	}
@@ -83,13 +84,21 @@ func (j *job) due() bool {
 	return takenOver || j.tries > 0 || now.Sub(window.Start) >= cronGrace
 }
 
+// windowAt returns the window that a time lies in. It is asked for with each beat,
+// and computed once a window. The caller holds the lock.
+func (j *job) windowAt(now time.Time) tasks.Window {
+	if now.Before(j.window.Start) || !now.Before(j.window.End) {
+		j.window = j.schedule.Window(now)
+	}
+	return j.window
+}
+
 // run runs the task once in the current window.
 func (j *job) run() {
 	j.mu.Lock()
 	j.running = true
-	ctx := j.ctx
+	ctx, window := j.ctx, j.windowAt(j.now())
 	j.mu.Unlock()
-	window := j.schedule.Window(j.now())
 	report := j.runner.Run(ctx, j.task, window, j.drain)
 	j.mu.Lock()
 	defer j.mu.Unlock()

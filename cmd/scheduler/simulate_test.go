@@ -87,13 +87,7 @@ func simulate(t *testing.T, seed uint64) map[string]int {
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
 		w = newSimWorld(seed, 6)
-		time.Sleep(time.Duration(w.chance.Int64N(int64(7 * 24 * time.Hour)))) // begin anywhere in a week
-		w.start, w.trouble = time.Now(), time.Now()
-		for _, id := range w.porta.Tenants() {
-			digest := fmt.Sprintf("begin-%d", id)
-			w.porta.Mint(id, digest, 20*time.Hour)
-			w.zync.Take(id, digest)
-		}
+		w.install()
 		w.procs = []*simProc{w.boot(0), w.boot(0)}
 		w.live(7 * 24 * time.Hour)
 		for _, p := range w.procs {
@@ -106,6 +100,31 @@ func simulate(t *testing.T, seed uint64) map[string]int {
 			strings.Join(w.events[max(0, len(w.events)-12):], "\n"), strings.Join(w.problems, "\n"))
 	}
 	return w.stats
+}
+
+// install begins anywhere in a week, and at times shortly before a purge, with a
+// Zync that is away. Zync holds what Porta made: a token that dies in a few hours,
+// or one from long ago that never does.
+func (w *simWorld) install() {
+	const week = 7 * 24 * time.Hour
+	sunday := mustParse("0 0 * * 0").Next(time.Now())
+	if w.chance.IntN(4) == 0 {
+		time.Sleep(time.Until(sunday.Add(-w.upTo(2 * time.Hour))))
+		w.disturb(w.weather(w.zync.Server, sim.Weather{Down: errRefused}, w.upTo(8*time.Hour)))
+	} else {
+		time.Sleep(time.Duration(w.chance.Int64N(int64(week))))
+		w.disturb(0)
+	}
+	w.start = time.Now()
+	for _, id := range w.porta.Tenants() {
+		w.known[id] = w.start
+		digest, life := fmt.Sprintf("first-%d", id), 20*time.Hour
+		if id%2 == 0 {
+			life = 0
+		}
+		w.porta.Mint(id, digest, life)
+		w.zync.Take(id, digest)
+	}
 }
 
 // live lets troubles come for a time, and checks every ten minutes.

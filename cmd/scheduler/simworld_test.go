@@ -77,18 +77,6 @@ func newSimWorld(seed uint64, tenants int) *simWorld {
 	w.zync.Echo(0.01, rand.New(rand.NewPCG(seed, 20)))
 	w.zync.OnStore(w.stored)
 	w.porta.OnEnd(w.tokenEnded)
-	for _, id := range w.porta.Tenants() {
-		w.known[id] = w.start
-		// What Zync holds at first: a token of Porta's own that dies in a few hours,
-		// or one from long ago that never does.
-		digest, life := fmt.Sprintf("first-%d", id), 20*time.Hour
-		if id%2 == 0 {
-			life = 0
-		}
-		w.porta.Mint(id, digest, life)
-		w.zync.Take(id, digest)
-	}
-	w.trouble = w.start
 	return w
 }
 
