@@ -89,3 +89,18 @@ func (w *Writer) execIn(ctx context.Context, query string, list any, args ...any
 	}
 	return w.exec(ctx, query, all...)
 }
+
+// Accepts tells whether Porta would accept the token with a digest: it is there,
+// lives, and its owner does.
+func (t *Tenants) Accepts(ctx context.Context, digest Secret) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var n int
+	err := t.pool.GetContext(ctx, &n, `
+SELECT COUNT(*) FROM access_tokens t JOIN users u ON u.id = t.owner_id
+ WHERE t.value = ? AND (t.expires_at IS NULL OR t.expires_at >= UTC_TIMESTAMP())`, digest.Reveal())
+	if err != nil {
+		return false, fmt.Errorf("look for a sync token: %w", scrub(err))
+	}
+	return n > 0, nil
+}

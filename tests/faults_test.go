@@ -1,16 +1,24 @@
 package tests
 
 import (
+	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/tests/porta"
+	"github.com/token-scheduler/token-scheduler/tests/servers"
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
 // slowly has each push take its time.
 func slowly(zync.Push) zync.Fault { return zync.Fault{Delay: 50 * time.Millisecond} }
+
+// brisk rotates every few seconds tokens that live not much longer than a dead
+// leader is waited for: whoever is not served soon again is locked out.
+var brisk = map[string]string{"ROTATE_SCHEDULE": "@every 5s", "TOKEN_TTL": "60s"}
 
 func redisOf(t *testing.T, w *world) *redis.Client {
 	t.Helper()
@@ -19,4 +27,209 @@ func redisOf(t *testing.T, w *world) *redis.Client {
 	client := redis.NewClient(opts)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
+}
+
+// servedSince waits until every tenant has been given a token after a moment.
+func (w *world) servedSince(moment time.Time) {
+	w.t.Helper()
+	eventually(w.t, "delivery to everyone", func() bool {
+		holds := w.zync.Holds()
+		for tenant := range w.seeded.Owners {
+			if !holds[tenant].At.After(moment) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// TestNetworkFaults: whatever happens between us and a server, the invariant holds
+// throughout, and everyone is served when it is over.
+func TestNetworkFaults(t *testing.T) {
+	t.Parallel()
+	for _, server := range []string{"mysql", "redis", "zync"} {
+		for name, fault := range map[string]func(*toxic){
+			"cut": (*toxic).cut, "slow": (*toxic).slow, "half-open": (*toxic).halfOpen, "reset in mid-answer": (*toxic).reset,
+		} {
+			t.Run(server+" "+name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, 20)
+				w.watch()
+				toxics := w.poison()
+				d := w.start(brisk)
+				w.servedSince(time.Time{})
+				d.logs("run ended", "outcome=success")
+				fault(toxics[server])
+				time.Sleep(10*time.Second + rand.N(8*time.Second))
+				toxics[server].heal()
+				w.servedSince(time.Now())
+				d.signal(syscall.SIGTERM)
+				if code := d.wait(); code != 0 {
+					t.Errorf("exit code %d, want 0", code)
+				}
+			})
+		}
+	}
+}
+
+// TestFrozenLeader: a leader that is stopped is replaced; when it goes on it finds
+// that it can write no more, and stands by.
+func TestFrozenLeader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 40)
+	w.watch()
+	w.zync.SetFault(slowly)
+	env := map[string]string{"ROTATE_SCHEDULE": "@every 5s", "TOKEN_TTL": "90s"}
+	first := w.start(env)
+	first.logs("run ended", "outcome=success")
+	second := w.start(env)
+	second.logs("standing by")
+	pushes := w.zync.Pushes()
+	eventually(t, "a rotation to freeze", func() bool { return w.zync.Pushes() > pushes })
+	first.signal(syscall.SIGSTOP)
+	second.logs("msg=leading")
+	frozen := time.Now()
+	second.logs("task=rotate", "outcome=success")
+	t.Logf("the second rotated %s after it led", time.Since(frozen).Round(time.Second))
+	first.signal(syscall.SIGCONT)
+	first.logs("no longer leading")
+	first.logs("standing by")
+	w.servedSince(time.Now())
+}
+
+// TestKilledAtAnyMoment: whatever a kill leaves behind, the next run serves the
+// rest, and few a second time.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 80)
+	w.watch()
+	w.zync.SetFault(slowly)
+	before := w.lastTokenID()
+	kills := 0
+	for kills < 6 {
+		p := w.start(nil, "--run-once", "--task=rotate", "--wait=30s")
+		time.Sleep(300*time.Millisecond + rand.N(1200*time.Millisecond))
+		p.signal(syscall.SIGKILL)
+		p.wait()
+		kills++
+	}
+	w.zync.SetFault(nil)
+	code, r := w.once("--task=rotate", "--wait=40s")
+	if code != 0 || r.Tasks[0].Delivered+r.Tasks[0].Already != len(w.seeded.Owners) {
+		t.Errorf("exit code %d, report %+v", code, r.Tasks[0])
+	}
+	// A kill wastes what was minted ahead and not yet recorded: two seconds' worth.
+	if extra := len(w.minted(before)) - len(w.seeded.Owners); extra > kills*160 {
+		t.Errorf("%d tokens too many after %d kills", extra, kills)
+	}
+	w.servedSince(time.Time{})
+}
+
+func TestMariaDBRestartedInARun(t *testing.T) {
+	t.Parallel()
+	mariadb, redisServer := servers.Private(t)
+	p, err := porta.Create(t.Context(), mariadb.Config())
+	must(t, err)
+	t.Cleanup(func() { _ = p.DB.Close() })
+	w := newWorldOn(t, p, redisServer.URL(0), 150)
+	w.zync.SetFault(slowly)
+	run := w.start(nil, "--run-once", "--task=rotate")
+	eventually(t, "pushes", func() bool { return w.zync.Pushes() > 20 })
+	mariadb.Kill()
+	time.Sleep(2 * time.Second)
+	must(t, mariadb.Start(t.Context()))
+	if code := run.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	run.logs("nothing can be minted for now")
+	broken, err := w.broken(t.Context())
+	must(t, err)
+	if len(broken) > 0 {
+		t.Errorf("Zync holds tokens that Porta refuses, of tenants %v", broken)
+	}
+	for tenant, holding := range w.zync.Holds() {
+		if len(holding.Token) != 96 {
+			t.Errorf("tenant %d was not served", tenant)
+		}
+	}
+}
+
+// TestRedisFlushedInARun: the lease is lost, two schedulers may believe that they
+// lead, and MySQL lets one of them write.
+func TestRedisFlushedInARun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60)
+	w.watch()
+	w.zync.SetFault(slowly)
+	private, err := servers.StartRedis(t.Context(), t.TempDir())
+	must(t, err)
+	t.Cleanup(private.Kill)
+	w.env["REDIS_URL"] = private.URL(0)
+	first, second := w.start(brisk), w.start(brisk)
+	client := redisOf(t, w)
+	for range 3 {
+		pushes := w.zync.Pushes()
+		eventually(t, "pushes", func() bool { return w.zync.Pushes() > pushes+5 })
+		must(t, client.FlushAll(t.Context()).Err())
+		time.Sleep(7 * time.Second)
+	}
+	w.servedSince(time.Now())
+	for _, d := range []*proc{first, second} {
+		d.signal(syscall.SIGTERM)
+		if code := d.wait(); code != 0 {
+			t.Errorf("exit code %d, want 0", code)
+		}
+	}
+}
+
+// TestZyncHangsForOneInAHundred: the others do not wait for them, and in the end
+// they are served, too.
+func TestZyncHangsForOneInAHundred(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 200)
+	w.watch()
+	hung := map[int64]bool{}
+	w.zync.SetFault(func(p zync.Push) zync.Fault {
+		if p.TenantID%100 == 50 && !hung[p.TenantID] {
+			hung[p.TenantID] = true
+			return zync.Fault{Hang: true}
+		}
+		return zync.Fault{}
+	})
+	p := w.start(nil, "--run-once", "--task=rotate")
+	began := time.Now()
+	eventually(t, "delivery to all the others", func() bool {
+		served := 0
+		for _, holding := range w.zync.Holds() {
+			if len(holding.Token) == 96 {
+				served++
+			}
+		}
+		return served >= len(w.seeded.Owners)-2
+	})
+	others := time.Since(began)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if all := time.Since(began); others > all/2 {
+		t.Errorf("the others were served after %s of %s", others, all)
+	}
+	w.servedSince(began)
+}
+
+// TestRedisAwayIsSaidOnceAMinute: not a thousand times.
+func TestRedisAwayIsSaidOnceAMinute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 5)
+	w.env["REDIS_URL"] = "redis://127.0.0.1:1/0"
+	d := w.start(nil)
+	d.logs("Redis is away")
+	time.Sleep(10 * time.Second)
+	if lines := countLines(d, "Redis is away"); lines != 1 {
+		t.Errorf("said %d times in ten seconds", lines)
+	}
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
 }

@@ -276,3 +276,13 @@ func (w *world) watch() {
 		}
 	})
 }
+
+// countLines counts the lines of a process's log that hold a text.
+func countLines(p *proc, text string) (n int) {
+	for line := range strings.Lines(p.stderr.String()) {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}

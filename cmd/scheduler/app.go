@@ -80,8 +80,10 @@ func (a *app) addRotations() error {
 	if err != nil {
 		return err
 	}
+	tenants := db.NewTenants(a.pool, a.cfg.impersonation)
 	o := rotate.Options{
-		Tenants:     db.NewTenants(a.pool, a.cfg.impersonation),
+		Tenants:     tenants,
+		Accepts:     tenants.Accepts,
 		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return a.openWriter(ctx, tasks.Rotate) },
 		Ledger:      a.ledger,
 		Bookmark:    a.ledger,

@@ -76,7 +76,11 @@ func list(stats map[string]int) string {
 	for what, n := range stats {
 		parts = append(parts, fmt.Sprintf("%d %s", n, what))
 	}
-	slices.SortFunc(parts, func(a, b string) int { return strings.Compare(a[strings.Index(a, " "):], b[strings.Index(b, " "):]) })
+	slices.SortFunc(parts, func(a, b string) int {
+		_, a, _ = strings.Cut(a, " ")
+		_, b, _ = strings.Cut(b, " ")
+		return strings.Compare(a, b)
+	})
 	return strings.Join(parts, ", ")
 }
 
@@ -318,7 +322,7 @@ var troubles = []trouble{
 		ids := w.porta.Tenants()
 		id := ids[w.chance.IntN(len(ids))]
 		w.mu.Lock()
-		w.excused[id] = true // until Zync is given one of the new admin's
+		w.excused[id] = time.Now() // until Zync is given one of the new admin's
 		delete(w.cached, id)
 		w.mu.Unlock()
 		w.porta.ReplaceOwner(id)

@@ -41,7 +41,7 @@ type simWorld struct {
 	mu         sync.Mutex
 	problems   []string
 	events     []string
-	excused    map[int64]bool // whose owner was deleted, and their tokens with it
+	excused    map[int64]time.Time // when their owner was deleted, and their tokens with it
 	deliveries map[int64][]time.Time
 	known      map[int64]time.Time // since when a tenant exists
 	cached     map[int64]cached    // Porta's own tokens
@@ -67,7 +67,7 @@ func newSimWorld(seed uint64, tenants int) *simWorld {
 	w := &simWorld{
 		seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), start: time.Now(),
 		porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(),
-		excused: map[int64]bool{}, deliveries: map[int64][]time.Time{}, known: map[int64]time.Time{},
+		excused: map[int64]time.Time{}, deliveries: map[int64][]time.Time{}, known: map[int64]time.Time{},
 		cached: map[int64]cached{}, stats: map[string]int{},
 	}
 	for i, s := range []*sim.Server{w.porta.Server, w.redis.Server, w.zync.Server} {
@@ -125,7 +125,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	}
 	registry := prometheus.NewRegistry()
 	o := rotate.Options{
-		Tenants: porta, Ledger: ledger, Bookmark: ledger, Zync: client, Now: now, TTL: simTTL, Concurrency: 3,
+		Tenants: porta, Accepts: porta.Accepts, Ledger: ledger, Bookmark: ledger, Zync: client, Now: now, TTL: simTTL, Concurrency: 3,
 		Metrics: rotate.NewMetrics(registry, simTTL, now),
 		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
 			writer, err := openWriter(ctx, tasks.Rotate)

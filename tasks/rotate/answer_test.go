@@ -24,7 +24,7 @@ func TestClassify(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"": 0, "0": 0, "7": 7 * time.Second, "\t7 ": 7 * time.Second, "60": time.Minute,
+		"": 0, "0": 0, "007": 7 * time.Second, "60": time.Minute,
 		"61": time.Minute, "99999999999999999999999": time.Minute,
 		"-1": 0, "1.5": 0, "soon": 0, "0x10": 0, "１２": 0,
 		now.Add(9 * time.Second).Format(http.TimeFormat): 9 * time.Second,

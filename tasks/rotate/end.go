@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -82,7 +83,7 @@ func (e *engine) bookmark(ctx context.Context, id int64) {
 // countUnreached walks what is left of the plan, so that the report's numbers
 // add up and the metrics know who is at risk.
 func (e *engine) countUnreached(ctx context.Context) error {
-	for _, p := range e.mint.again {
+	for _, p := range slices.Concat(e.mint.again, e.remint) {
 		e.tally.fail(p, unreached)
 	}
 	for {

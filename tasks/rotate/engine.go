@@ -35,8 +35,9 @@ type engine struct {
 	drain  <-chan struct{} // closed when the run should come to its end; nil after
 
 	inFlight           int
-	minting, exhausted bool    // exhausted: the plan has no more tenants
-	trouble            trouble // with minting
+	remint             []planned // whose tokens are gone
+	minting, exhausted bool      // exhausted: the plan has no more tenants
+	trouble            trouble   // with minting
 	noting, looking    bool
 	probing            bool  // Zync says that it lives, and one push is to show it
 	stopping           bool  // nothing new begins
@@ -49,6 +50,7 @@ type engine struct {
 type pushed struct {
 	token  *token
 	answer Answer
+	gone   bool // the token was deleted, and not pushed
 }
 
 func newEngine(o *Options, run tasks.Run, mint *minter) *engine {
@@ -91,7 +93,7 @@ func (e *engine) loop(ctx context.Context) error {
 			e.inFlight++
 		case p := <-e.pushed:
 			e.inFlight--
-			e.settle(p.token, p.answer)
+			e.settle(p.token, p.answer, p.gone)
 		case m := <-e.minted:
 			e.minting = false
 			e.mintEnded(m)

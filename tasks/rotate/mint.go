@@ -24,6 +24,7 @@ type token struct {
 
 	canary bool // the run's first, to be tried on Porta before it is pushed
 	tries  int
+	born   time.Time
 	// sent is set once a push may have reached Zync: from then on Zync may hold
 	// the token, whatever a later answer says, and it must not be deleted.
 	sent      bool
@@ -42,6 +43,7 @@ func newToken(p planned) *token {
 	digest := sha512.Sum384([]byte(plaintext))
 	return &token{
 		planned:   p,
+		born:      time.Now(),
 		plaintext: db.NewSecret(plaintext),
 		digest:    db.NewSecret(digestScheme + hex.EncodeToString(digest[:])),
 	}

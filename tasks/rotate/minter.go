@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -28,13 +29,16 @@ func (m *minter) mint(ctx context.Context, n int, t *tally) ([]*token, error) {
 	if err := m.open(ctx); err != nil {
 		return nil, err
 	}
-	batch := m.again
-	m.again = nil
+	if err := m.refresh(ctx, t); err != nil {
+		return nil, err
+	}
+	batch := m.again[:min(n, len(m.again))]
+	m.again = m.again[len(batch):]
 	if len(batch) < n {
 		more, err := m.plan.next(ctx, n-len(batch), t)
 		batch = append(batch, more...)
 		if err != nil {
-			m.again = batch
+			m.again = slices.Concat(batch, m.again)
 			return nil, err
 		}
 	}
@@ -47,11 +51,52 @@ func (m *minter) mint(ctx context.Context, n int, t *tally) ([]*token, error) {
 		}
 	}
 	if err := m.writer.Insert(ctx, rows, m.o.TTL); err != nil {
-		m.again = batch
+		m.again = slices.Concat(batch, m.again)
 		m.dropLost(err)
 		return nil, err
 	}
 	return tokens, nil
+}
+
+// refresh reads the tenants anew that have waited for another mint, for their
+// owners may have changed.
+func (m *minter) refresh(ctx context.Context, t *tally) error {
+	now := m.o.Now()
+	var ids []int64
+	for _, p := range m.again {
+		if age := now.Sub(p.readAt); age > pageAge || age < 0 {
+			ids = append(ids, p.tenant.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	tenants, err := m.o.Tenants.ByID(ctx, ids)
+	if err != nil {
+		return err
+	}
+	rows := make(map[int64]db.Tenant, len(tenants))
+	for _, tenant := range tenants {
+		rows[tenant.ID] = tenant
+	}
+	waiting := m.again
+	m.again = nil
+	for _, p := range waiting {
+		if slices.Contains(ids, p.tenant.ID) {
+			row, found := rows[p.tenant.ID]
+			if !found {
+				continue // deleted, and nobody's to serve any more
+			}
+			p.tenant, p.readAt = row, now
+			if p.verdict = due; !row.OwnerID.Valid {
+				p.verdict = noOwner
+				t.skip(p)
+				continue
+			}
+		}
+		m.again = append(m.again, p)
+	}
+	return nil
 }
 
 // open takes a writer where there is none.

@@ -37,13 +37,14 @@ type planned struct {
 	verdict verdict
 	served  time.Time // last delivery; zero where none is known
 	after   int64     // the tenant before it in the walk; zero for the first
+	readAt  time.Time // when the row was read
 }
 
 // decide says what to do for each tenant, from its row and its last delivery.
 func decide(tenants []db.Tenant, served []time.Time, window tasks.Window, now time.Time, force bool) []planned {
 	plan := make([]planned, len(tenants))
 	for i, tenant := range tenants {
-		plan[i] = planned{tenant: tenant, served: served[i]}
+		plan[i] = planned{tenant: tenant, served: served[i], readAt: now}
 		if served[i].After(now.Add(maxAhead)) {
 			plan[i].served = time.Time{}
 		}

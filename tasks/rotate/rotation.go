@@ -53,7 +53,11 @@ type Options struct {
 	Zync       Zync
 	// Verify tries a run's first token on Porta before it is pushed, see
 	// [Verifier.Verify]; nil for no such try.
-	Verify  func(ctx context.Context, tenant db.Tenant, token db.Secret) error
+	Verify func(ctx context.Context, tenant db.Tenant, token db.Secret) error
+	// Accepts tells whether Porta would still accept the token with a digest. A
+	// token that has waited in hand is looked for before it is pushed again: with
+	// its owner it may have been deleted meanwhile.
+	Accepts func(ctx context.Context, digest db.Secret) (bool, error)
 	Metrics *Metrics
 	Now     func() time.Time
 

@@ -13,14 +13,18 @@ func (e *engine) startWorkers(ctx context.Context) {
 	for range e.o.Concurrency {
 		go func() {
 			for t := range e.jobs {
-				e.pushed <- pushed{t, e.push(ctx, t)}
+				answer, gone := e.push(ctx, t)
+				e.pushed <- pushed{t, answer, gone}
 			}
 		}()
 	}
 }
 
-func (e *engine) push(ctx context.Context, t *token) (answer Answer) {
+func (e *engine) push(ctx context.Context, t *token) (answer Answer, gone bool) {
 	err := tasks.Safely(func() error {
+		if gone = e.gone(ctx, t); gone {
+			return nil
+		}
 		answer = e.verify(ctx, t)
 		if answer.Class == Delivered {
 			began := time.Now()
@@ -32,7 +36,17 @@ func (e *engine) push(ctx context.Context, t *token) (answer Answer) {
 	if err != nil {
 		answer = Answer{Class: Transient, Sent: true, Err: err}
 	}
-	return answer
+	return answer, gone
+}
+
+// gone tells whether a token that has waited in hand was deleted meanwhile. Where
+// that can't be asked it is taken to be there, as it was when it was minted.
+func (e *engine) gone(ctx context.Context, t *token) bool {
+	if time.Since(t.born) < pageAge || e.o.Accepts == nil {
+		return false
+	}
+	accepted, err := e.o.Accepts(ctx, t.digest)
+	return err == nil && !accepted
 }
 
 // verify tries the run's first token on Porta. Only a refusal is an answer; a
@@ -54,9 +68,14 @@ func (e *engine) verify(ctx context.Context, t *token) Answer {
 	return Answer{}
 }
 
-// settle decides what follows from an answer.
-func (e *engine) settle(t *token, answer Answer) {
+// settle decides what follows from an answer. A token that is gone is minted anew.
+func (e *engine) settle(t *token, answer Answer, gone bool) {
 	e.probing = false
+	if gone {
+		e.remint = append(e.remint, t.planned)
+		e.exhausted = false
+		return
+	}
 	t.tries++
 	t.lastErr = answer.Err
 	wasSent := t.sent

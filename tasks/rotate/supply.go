@@ -43,6 +43,8 @@ func (e *engine) startMint(ctx context.Context, now time.Time) {
 	}
 	e.minting = true
 	ends := e.notes.takeEnds()
+	e.mint.again = append(e.mint.again, e.remint...)
+	e.remint = nil
 	go func() {
 		m := minted{asked: n, tally: newTally()}
 		m.err = tasks.Safely(func() (err error) {

@@ -35,7 +35,7 @@ var Grants = []string{"SELECT ON %s.accounts", "SELECT ON %s.users", "SELECT, IN
 type Porta struct {
 	DB   *sqlx.DB // as one who may do everything
 	Name string   // of the database, and of the scheduler's user
-	addr string
+	Addr string   // host:port of the server
 }
 
 // New creates a database for a test, and drops it after.
@@ -51,7 +51,7 @@ func New(tb testing.TB) *Porta {
 
 // Create creates a database with Porta's tables, and a user for the scheduler.
 func Create(ctx context.Context, admin *mysql.Config) (*Porta, error) {
-	p := &Porta{Name: fmt.Sprintf("porta_%08x", rand.Uint32()), addr: admin.Addr}
+	p := &Porta{Name: fmt.Sprintf("porta_%08x", rand.Uint32()), Addr: admin.Addr}
 	if err := p.create(ctx, *admin); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
@@ -95,7 +95,7 @@ func (p *Porta) grant(ctx context.Context) error {
 }
 
 // URL is what DATABASE_URL would be, with parameters of Rails' own behind it.
-func (p *Porta) URL() string { return p.URLAt(p.addr) }
+func (p *Porta) URL() string { return p.URLAt(p.Addr) }
 
 // URLAt is the URL with another address, of a proxy for one.
 func (p *Porta) URLAt(addr string) string {

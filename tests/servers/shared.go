@@ -104,7 +104,8 @@ func RedisClient(tb testing.TB) *redis.Client {
 // Private starts a MariaDB and a Redis for one test alone, which may kill them.
 func Private(tb testing.TB) (*MariaDB, *Redis) {
 	tb.Helper()
-	mariadb, err := StartMariaDB(context.Background(), tempDir(tb))
+	// One that is killed must not forget what it has committed.
+	mariadb, err := StartMariaDB(context.Background(), tempDir(tb), "--innodb-flush-log-at-trx-commit=1")
 	skipWithout(tb, err)
 	tb.Cleanup(func() { _ = mariadb.Remove() })
 	server, err := StartRedis(context.Background(), tempDir(tb))

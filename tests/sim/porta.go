@@ -23,8 +23,9 @@ type Porta struct {
 type portaData struct {
 	mu       sync.Mutex
 	tenants  []db.Tenant
-	tokens   map[string]*Token // by digest
-	lastID   int64
+	tokens   map[string]*Token  // by digest
+	lastID   int64              // of a token
+	tenantID int64              // of the last tenant
 	writers  map[string]*Writer // by lock
 	restarts int
 	// onEnd is told of every token that is deleted or expired by a statement.
@@ -57,10 +58,8 @@ func NewPorta(n int) *Porta {
 func (p *Porta) AddTenant(created time.Time) int64 {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
-	id := int64(1)
-	if n := len(p.data.tenants); n > 0 {
-		id = p.data.tenants[n-1].ID + 1
-	}
+	p.data.tenantID++
+	id := p.data.tenantID
 	p.data.tenants = append(p.data.tenants, db.Tenant{
 		ID:        id,
 		Master:    id == 1,
@@ -203,6 +202,16 @@ func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 		return nil
 	})
 	return found, err
+}
+
+// Accepts tells rotate whether a token still stands.
+func (p *Porta) Accepts(ctx context.Context, digest db.Secret) (ok bool, err error) {
+	err = p.query(ctx, func(d *portaData) error {
+		token, found := d.tokens[digest.Reveal()]
+		ok = found && token.Lives(time.Now())
+		return nil
+	})
+	return ok, err
 }
 
 // Count implements the tenants of rotate.

@@ -31,7 +31,18 @@ type thread struct {
 	zync  *Zync
 	begin sync.Once
 	end   sync.Once
+	count sync.Once
 	taken bool
+}
+
+// answered counts the connection as closed: its client may open another as soon
+// as it has read the answer, which is before this end is closed.
+func (t *thread) answered() {
+	t.count.Do(func() {
+		t.zync.mu.Lock()
+		defer t.zync.mu.Unlock()
+		t.zync.open--
+	})
 }
 
 func (t *thread) Read(p []byte) (int, error) {
@@ -49,9 +60,7 @@ func (t *thread) Close() error {
 		if t.taken {
 			<-t.zync.slots
 		}
-		t.zync.mu.Lock()
-		t.zync.open--
-		t.zync.mu.Unlock()
+		t.answered()
 	})
 	return err
 }

@@ -94,11 +94,23 @@ func Start(o Options) (*Zync, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /tenant", z.putTenant)
 	mux.HandleFunc("GET /status/live", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })
-	z.server = &http.Server{Handler: mux, ReadHeaderTimeout: silence}
+	z.server = &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer r.Context().Value(threadKey{}).(*thread).answered()
+			mux.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: silence,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, threadKey{}, conn)
+		},
+	}
 	z.server.SetKeepAlivesEnabled(false)
 	go func() { _ = z.server.Serve(&threads{Listener: listener, zync: z}) }()
 	return z, nil
 }
+
+// threadKey is where a request's context has its connection.
+type threadKey struct{}
 
 // Close ends the stand-in and what it serves.
 func (z *Zync) Close() { _ = z.server.Close() }
@@ -138,7 +150,7 @@ func (z *Zync) Pushes() int {
 	return z.pushes
 }
 
-// MostOpen is the most connections that were open at a time.
+// MostOpen is the most connections that waited for their answer at a time.
 func (z *Zync) MostOpen() int {
 	z.mu.Lock()
 	defer z.mu.Unlock()
