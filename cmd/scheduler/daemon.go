@@ -115,14 +115,16 @@ func (d *daemon) lead(lease tasks.Lease) (aside bool) {
 		scheduler.Schedule(j.schedule, j.fire)
 	}
 	scheduler.Start()
-	for on := true; on && !aside; on = d.wait(ctx) {
+	for on := true; on; on = d.wait(ctx) {
 		d.beat()
+		if aside = d.rotate.failingFor() > stepAsideAfter; aside {
+			break
+		}
 		for _, j := range []*job{d.rotate, d.janitor} {
 			if j.due() {
 				work.Go(j.fire.Run)
 			}
 		}
-		aside = d.rotate.failingFor() > stepAsideAfter
 	}
 	switch cause := context.Cause(ctx); {
 	case aside:

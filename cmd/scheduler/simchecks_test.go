@@ -111,7 +111,7 @@ func (w *simWorld) forget(before time.Time) {
 
 // leastLife is the shortest time that a token held by Zync still lives.
 func (w *simWorld) leastLife() time.Duration {
-	least := simTTL
+	least := w.times.ttl
 	for _, id := range w.porta.Tenants() {
 		if token, found := w.porta.Token(w.zync.Holds(id)); found && !token.Expires.IsZero() {
 			least = min(least, time.Until(token.Expires))

@@ -90,7 +90,7 @@ func simulate(t *testing.T, seed uint64) map[string]int {
 	var w *simWorld
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
-		w = newSimWorld(seed, 6)
+		w = newSimWorld(seed, 6, simWeek)
 		w.install()
 		w.procs = []*simProc{w.boot(0), w.boot(0)}
 		w.live(7 * 24 * time.Hour)
@@ -360,7 +360,7 @@ func (w *simWorld) pushAsPorta(id int64) {
 	}
 	w.mu.Unlock()
 	if !found {
-		w.porta.Mint(id, own.digest, simTTL)
+		w.porta.Mint(id, own.digest, w.times.ttl)
 	}
 	w.zync.Take(id, own.digest)
 }

@@ -20,16 +20,19 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/sim"
 )
 
-const (
-	simTTL = 24 * time.Hour
-	// The beat and the lease's life are stretched, so that a week has ten
-	// thousand beats and not half a million; all else is as in production.
-	simBeat  = time.Minute
-	simLease = 10 * time.Minute
-)
+// simTimes are the times that a world goes by.
+type simTimes struct {
+	ttl, beat, lease time.Duration
+	rotate, janitor  string
+}
+
+// simWeek is production's but for the beat and the lease's life, which are
+// stretched so that a week has ten thousand beats and not half a million.
+var simWeek = simTimes{24 * time.Hour, time.Minute, 10 * time.Minute, "0 * * * *", "0 0 * * 0"}
 
 // simWorld is a week of an installation: two schedulers, and all that they meet.
 type simWorld struct {
+	times  simTimes
 	seed   uint64
 	chance *rand.Rand
 	porta  *sim.Porta
@@ -63,9 +66,9 @@ type simProc struct {
 	offset time.Duration // of its clock, guarded by the world
 }
 
-func newSimWorld(seed uint64, tenants int) *simWorld {
+func newSimWorld(seed uint64, tenants int, times simTimes) *simWorld {
 	w := &simWorld{
-		seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), start: time.Now(),
+		times: times, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), start: time.Now(),
 		porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(),
 		excused: map[int64]time.Time{}, deliveries: map[int64][]time.Time{}, known: map[int64]time.Time{},
 		cached: map[int64]cached{}, stats: map[string]int{},
@@ -118,15 +121,15 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 		return nil, err
 	}
 	openWriter := func(ctx context.Context, task string) (*sim.Writer, error) {
-		if off := time.Until(now()).Abs(); off > simTTL/2 {
+		if off := time.Until(now()).Abs(); off > w.times.ttl/2 {
 			return nil, errors.New("clock skew")
 		}
-		return porta.OpenWriter(ctx, task, simLease)
+		return porta.OpenWriter(ctx, task, w.times.lease)
 	}
 	registry := prometheus.NewRegistry()
 	o := rotate.Options{
-		Tenants: porta, Accepts: porta.Accepts, Ledger: ledger, Bookmark: ledger, Zync: client, Now: now, TTL: simTTL, Concurrency: 3,
-		Metrics: rotate.NewMetrics(registry, simTTL, now),
+		Tenants: porta, Accepts: porta.Accepts, Ledger: ledger, Bookmark: ledger, Zync: client, Now: now, TTL: w.times.ttl, Concurrency: 3,
+		Metrics: rotate.NewMetrics(registry, w.times.ttl, now),
 		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
 			writer, err := openWriter(ctx, tasks.Rotate)
 			if err != nil {
@@ -145,12 +148,12 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 			return writer, nil
 		},
 	}
-	locker := locks.New(redis, "p:", simLease)
+	locker := locks.New(redis, "p:", w.times.lease)
 	runner := &tasks.Runner{
 		Leases: leases{locker}, Record: ledger, Log: log, Now: now,
 		Metrics: tasks.NewMetrics(registry, tasks.Rotate, tasks.Janitor),
 	}
-	hourly, weekly := mustParse("0 * * * *"), mustParse("0 0 * * 0")
+	hourly, weekly := mustParse(w.times.rotate), mustParse(w.times.janitor)
 	alone := *runner
 	alone.Leases, alone.Record = tasks.NoLeases{}, tasks.NewMemory()
 	memory := tasks.NewMemory()
@@ -158,7 +161,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	without.Ledger, without.Bookmark = memory, memory
 	d := &daemon{
 		leaders: leases{locker}, record: ledger, stop: p.stop, location: time.UTC, log: log, now: now,
-		ttl: simTTL, every: simBeat, gauges: newGauges(registry),
+		ttl: w.times.ttl, every: w.times.beat, gauges: newGauges(registry),
 		rotate:  newJob(rotate.New(o), hourly, runner, p.stop.drain),
 		janitor: newJob(janitor.New(j), weekly, runner, p.stop.drain),
 		alone:   newJob(rotate.New(without), hourly, &alone, p.stop.drain),

@@ -15,17 +15,24 @@ var (
 	errDrained = errors.New("told to stop before every tenant was served; the rest is served by the next start, or by a standby")
 )
 
+// stuckAfter is for how long a daemon's run that has nothing to push may fail to
+// mint. Then it ends, to be begun anew, or by a standby whose clock or network is
+// better.
+const stuckAfter = 5 * time.Minute
+
 // giveUp ends a run that has lasted long enough.
 func (e *engine) giveUp(now time.Time) {
 	switch {
 	case e.stopping:
+	case e.o.RetryFor == 0 && !now.Before(e.deadline):
+		e.stop(errWindowEnded)
 	case e.o.RetryFor == 0:
-		if end := e.run.Window.End; !end.IsZero() && !e.o.Now().Before(end) {
-			e.stop(errWindowEnded)
+		if e.trouble.lasts(now) >= stuckAfter && e.queue.len() == 0 && e.inFlight == 0 {
+			e.stop(fmt.Errorf("nothing could be minted for %s", stuckAfter))
 		}
 	case e.breaker.open && now.Sub(e.breaker.since) >= e.o.RetryFor:
 		e.stop(fmt.Errorf("zync has been in trouble for %s", e.o.RetryFor))
-	case !e.trouble.since.IsZero() && now.Sub(e.trouble.since) >= e.o.RetryFor:
+	case e.trouble.lasts(now) >= e.o.RetryFor:
 		e.stop(fmt.Errorf("nothing could be minted for %s", e.o.RetryFor))
 	}
 }

@@ -34,6 +34,7 @@ type engine struct {
 	looked chan error
 	drain  <-chan struct{} // closed when the run should come to its end; nil after
 
+	deadline           time.Time // the window's end, by a clock that nobody sets
 	inFlight           int
 	remint             []planned // whose tokens are gone
 	minting, exhausted bool      // exhausted: the plan has no more tenants
@@ -57,6 +58,7 @@ func newEngine(o *Options, run tasks.Run, mint *minter) *engine {
 	now := time.Now()
 	return &engine{
 		o: o, run: run, mint: mint, tally: newTally(),
+		deadline: now.Add(run.Window.End.Sub(o.Now())),
 		pace:     newPace(now),
 		notes:    newNotes(),
 		jobs:     make(chan *token),

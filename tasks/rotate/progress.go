@@ -23,6 +23,10 @@ func (e *engine) logProgress(now time.Time) {
 	if now.Sub(p.said) < progressEvery {
 		return
 	}
+	if e.breaker.open || !e.trouble.since.IsZero() {
+		p.said = now // there is none, and the log says why
+		return
+	}
 	done := e.tally.delivered + e.tally.already + e.tally.noOwner + e.tally.failed
 	rate := float64(done-p.done) / now.Sub(p.said).Seconds()
 	args := []any{"done", done, "rate", math.Round(rate*10) / 10}

@@ -389,3 +389,24 @@ func (p panicking) Push(ctx context.Context, tenant db.Tenant, token db.Secret) 
 	}
 	return p.Zync.Push(ctx, tenant, token)
 }
+
+// TestTokenDeletedInHandIsNotPushed: its admin was deleted while Zync was away.
+func TestTokenDeletedInHandIsNotPushed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 50)
+		w.o.Accepts = w.porta.Accepts
+		w.zync.Answer(func(tenant int64) int {
+			if tenant == 7 && time.Since(time.Now().Truncate(time.Hour)) < 10*time.Minute {
+				return 500
+			}
+			return 0
+		})
+		time.AfterFunc(5*time.Minute, func() { w.porta.ReplaceOwner(7) })
+		r, err := w.run(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.expect(r, map[string]int{"delivered": 50, "failed": 0, "minted": 51})
+		w.allServed()
+	})
+}

@@ -22,6 +22,13 @@ type trouble struct {
 	said  time.Time
 }
 
+func (t *trouble) lasts(now time.Time) time.Duration {
+	if t.since.IsZero() {
+		return 0
+	}
+	return now.Sub(t.since)
+}
+
 type minted struct {
 	tokens []*token
 	asked  int
@@ -78,7 +85,7 @@ func (e *engine) wanted(now time.Time) int {
 	if e.breaker.failures > 0 {
 		limit = max(limit, 2) // the first tenant may be in trouble of its own
 	}
-	n := limit - e.queue.ahead(now) - e.inFlight - e.breaker.failures
+	n := limit - e.queue.ahead(now) - e.inFlight - len(e.breaker.tenants)
 	if n < max(1, limit/2) {
 		return 0
 	}

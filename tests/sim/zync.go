@@ -82,7 +82,11 @@ func (z *Zync) Forget(tenant int64) {
 func (z *Zync) OnStore(f func(tenant int64, digest string, ours bool)) { z.data.onStore = f }
 
 // Echo has some pushes arrive a second time, up to a minute later.
-func (z *Zync) Echo(chance float64, draw *rand.Rand) { z.data.echo, z.data.chance = chance, draw }
+func (z *Zync) Echo(chance float64, draw *rand.Rand) {
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	z.data.echo, z.data.chance = chance, draw
+}
 
 func (d *zyncData) store(tenant int64, digest string, ours bool) {
 	d.holds[tenant] = digest
