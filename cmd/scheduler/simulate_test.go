@@ -271,7 +271,7 @@ var troubles = []trouble{
 			return 0 // one of them must be right
 		}
 		d := w.upTo(40 * time.Hour)
-		w.setClock(w.procs[0], time.Duration(1-2*w.roll(2))*(15*time.Hour+w.upTo(72*time.Hour)))
+		w.setClock(w.procs[0], time.Duration(1-2*w.chance.IntN(2))*(15*time.Hour+w.upTo(72*time.Hour)))
 		p := w.procs[0]
 		time.AfterFunc(d, func() { w.setClock(p, 0) })
 		return d
@@ -333,7 +333,7 @@ var troubles = []trouble{
 func (w *simWorld) roll(n int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.chance.IntN(n)
+	return w.dice.IntN(n)
 }
 
 func (w *simWorld) clockOf(p *simProc) time.Duration {

@@ -34,7 +34,8 @@ var simWeek = simTimes{24 * time.Hour, time.Minute, 10 * time.Minute, "0 * * * *
 type simWorld struct {
 	times  simTimes
 	seed   uint64
-	chance *rand.Rand
+	chance *rand.Rand // of the troubles; the one goroutine's that makes them
+	dice   *rand.Rand // of what they do, guarded by the lock
 	porta  *sim.Porta
 	redis  *sim.Redis
 	zync   *sim.Zync
@@ -68,7 +69,7 @@ type simProc struct {
 
 func newSimWorld(seed uint64, tenants int, times simTimes) *simWorld {
 	w := &simWorld{
-		times: times, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), start: time.Now(),
+		times: times, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)), start: time.Now(),
 		porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(),
 		excused: map[int64]time.Time{}, deliveries: map[int64][]time.Time{}, known: map[int64]time.Time{},
 		cached: map[int64]cached{}, stats: map[string]int{},
