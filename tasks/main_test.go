@@ -3,7 +3,7 @@ package tasks
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servers.Main(m) }

@@ -410,3 +410,32 @@ func TestTokenDeletedInHandIsNotPushed(t *testing.T) {
 		w.allServed()
 	})
 }
+
+func TestProgressEveryTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3000)
+		w.zync.Set(sim.Weather{Latency: 40 * time.Millisecond})
+		w.o.Zync = steady{w.o.Zync}
+		began := time.Now()
+		if _, err := w.run(nil); err != nil {
+			t.Fatal(err)
+		}
+		want := int(time.Since(began) / (10 * time.Second))
+		if lines := strings.Count(w.log.String(), `msg="rotation in progress"`); lines < want-1 || lines > want || want < 2 {
+			t.Errorf("%d lines in %s", lines, time.Since(began))
+		}
+		for _, key := range []string{"done=", "of=3000", "rate=", "eta="} {
+			if !strings.Contains(w.log.String(), key) {
+				t.Errorf("the line lacks %s", key)
+			}
+		}
+	})
+}
+
+// steady takes 40 ms for each push.
+type steady struct{ rotate.Zync }
+
+func (s steady) Push(ctx context.Context, tenant db.Tenant, token db.Secret) rotate.Answer {
+	time.Sleep(40 * time.Millisecond)
+	return s.Zync.Push(ctx, tenant, token)
+}

@@ -1,0 +1,186 @@
+package tasks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/token-scheduler/token-scheduler/locks"
+)
+
+// fakeTask does what a test says.
+type fakeTask func(ctx context.Context, run Run) (Result, error)
+
+func (fakeTask) Name() string { return Rotate }
+func (fakeTask) Nothing() Result {
+	return Result{Counts: []Count{{"tenants", 0}}, Failures: []Failure{}}
+}
+func (f fakeTask) Run(ctx context.Context, run Run) (Result, error) {
+	return f(ctx, run)
+}
+
+// fakeLeases has one lease, which may be held by another or lost.
+type fakeLeases struct {
+	held     int // so often it is held by another
+	lose     context.CancelCauseFunc
+	released int
+}
+
+func (l *fakeLeases) Acquire(ctx context.Context, _ string) (Lease, error) {
+	if l.held > 0 {
+		l.held--
+		return nil, locks.ErrHeld
+	}
+	ctx, l.lose = context.WithCancelCause(ctx)
+	return fakeLease{ctx, l}, nil
+}
+
+type fakeLease struct {
+	ctx    context.Context //nolint:containedctx // as a lease's
+	leases *fakeLeases
+}
+
+func (l fakeLease) Context() context.Context { return l.ctx }
+func (l fakeLease) Release() error           { l.leases.released++; return nil }
+
+type fakeRecord struct{ at time.Time }
+
+func (r *fakeRecord) RecordSuccess(_ context.Context, _ string, at time.Time) error {
+	r.at = at
+	return nil
+}
+
+func newRunner(leases *fakeLeases) (*Runner, *fakeRecord, *strings.Builder) {
+	record, log := &fakeRecord{}, &strings.Builder{}
+	return &Runner{
+		Leases: leases, Record: record, Metrics: NewMetrics(prometheus.NewRegistry(), Rotate, Janitor),
+		Log: slog.New(slog.NewTextHandler(log, nil)), Now: time.Now,
+	}, record, log
+}
+
+func TestOutcomes(t *testing.T) {
+	boom := errors.New("boom")
+	for name, c := range map[string]struct {
+		result Result
+		err    error
+		want   Outcome
+	}{
+		"all served":          {Result{Done: 5}, nil, Success},
+		"nothing to do":       {Result{}, nil, Success},
+		"some failed":         {Result{Done: 5, Failed: 1}, nil, Partial},
+		"all failed":          {Result{Failed: 1}, nil, Failed},
+		"broken off":          {Result{Done: 5}, boom, Partial},
+		"failed from the top": {Result{}, boom, Failed},
+		"another's turn":      {Result{}, errors.Join(ErrBusy, boom), Busy},
+	} {
+		leases := &fakeLeases{}
+		r, record, log := newRunner(leases)
+		report := r.Run(t.Context(), fakeTask(func(context.Context, Run) (Result, error) { return c.result, c.err }), Window{}, nil)
+		if report.Outcome != c.want || leases.released != 1 {
+			t.Errorf("%s: %s, want %s; the lease was released %d times", name, report.Outcome, c.want, leases.released)
+		}
+		if got := testutil.ToFloat64(r.Metrics.runs.WithLabelValues(Rotate, string(c.want))); got != 1 {
+			t.Errorf("%s: counted %v times", name, got)
+		}
+		if (c.want == Success) == record.at.IsZero() {
+			t.Errorf("%s: success on record at %s", name, record.at)
+		}
+		if lines := strings.Count(log.String(), `msg="run ended"`); c.want != Busy && lines != 1 {
+			t.Errorf("%s: %d summary lines", name, lines)
+		}
+	}
+}
+
+func TestPanicIsAnOutcome(t *testing.T) {
+	leases := &fakeLeases{}
+	r, _, log := newRunner(leases)
+	report := r.Run(t.Context(), fakeTask(func(context.Context, Run) (Result, error) { panic("oh") }), Window{}, nil)
+	if report.Outcome != Failed || !strings.Contains(report.Err.Error(), "panic: oh") || leases.released != 1 {
+		t.Errorf("%+v, the lease was released %d times", report, leases.released)
+	}
+	if !strings.Contains(log.String(), "runner_test.go") {
+		t.Error("the log does not say where")
+	}
+}
+
+func TestLostLeaseIsTheCause(t *testing.T) {
+	leases := &fakeLeases{}
+	r, _, _ := newRunner(leases)
+	report := r.Run(t.Context(), fakeTask(func(ctx context.Context, _ Run) (Result, error) {
+		leases.lose(locks.ErrLost)
+		<-ctx.Done()
+		return Result{}, errors.New("some statement was cancelled")
+	}), Window{}, nil)
+	if !errors.Is(report.Err, locks.ErrLost) {
+		t.Errorf("error %v, want the loss of the lease", report.Err)
+	}
+}
+
+func TestWaitForAnotherRun(t *testing.T) {
+	for held, want := range map[int]Outcome{3: Success, 1000: Busy} {
+		synctest.Test(t, func(t *testing.T) {
+			r, _, _ := newRunner(&fakeLeases{held: held})
+			r.Wait = 10 * time.Second
+			began := time.Now()
+			report := r.Run(t.Context(), fakeTask(func(context.Context, Run) (Result, error) { return Result{}, nil }), Window{}, nil)
+			if report.Outcome != want || time.Since(began) > 11*time.Second {
+				t.Errorf("held %d times: %s after %s, want %s", held, report.Outcome, time.Since(began), want)
+			}
+		})
+	}
+}
+
+func TestWaitEndsWithTheProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := newRunner(&fakeLeases{held: 1 << 30})
+		r.Wait = time.Hour
+		drain := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(drain) })
+		began := time.Now()
+		report := r.Run(t.Context(), fakeTask(func(context.Context, Run) (Result, error) { return Result{}, nil }), Window{}, drain)
+		if report.Outcome != Busy || time.Since(began) > 2*time.Second {
+			t.Errorf("%s after %s", report.Outcome, time.Since(began))
+		}
+	})
+}
+
+func TestReportAsJSON(t *testing.T) {
+	for want, report := range map[string]Report{
+		`{"task":"rotate","outcome":"partial","tenants":2,"failed":1,"failures":[{"tenant_id":7,"error":"\"quoted\""}],"duration_seconds":1.5}`: {
+			Task: Rotate, Outcome: Partial, Duration: 1500 * time.Millisecond, Result: Result{
+				Counts: []Count{{"tenants", 2}, {"failed", 1}}, Failures: []Failure{{7, `"quoted"`}},
+			},
+		},
+		`{"task":"janitor","outcome":"failed","purged":0,"error":"boom","duration_seconds":0}`: {
+			Task: Janitor, Outcome: Failed, Err: errors.New("boom"), Result: Result{Counts: []Count{{"purged", 0}}},
+		},
+	} {
+		got, err := json.Marshal(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a, b any
+		if json.Unmarshal(got, &a) != nil || json.Unmarshal([]byte(want), &b) != nil {
+			t.Fatalf("%s is no JSON", got)
+		}
+		if x, _ := json.Marshal(a); string(x) != string(mustMarshal(b)) {
+			t.Errorf("report %s, want %s", got, want)
+		}
+	}
+}
+
+func mustMarshal(v any) []byte {
+	encoded, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return encoded
+}
