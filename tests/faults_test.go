@@ -233,3 +233,20 @@ func TestRedisAwayIsSaidOnceAMinute(t *testing.T) {
 		t.Errorf("exit code %d, want 0", code)
 	}
 }
+
+// TestMySQLAwayAtTheStart: a run by hand waits for it, for --retry-for.
+func TestMySQLAwayAtTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	toxics := w.poison()
+	toxics["mysql"].cut()
+	if p := w.start(nil, "--run-once", "--task=rotate", "--retry-for=2s"); p.wait() != 1 {
+		t.Error("want exit code 1 when it stays away")
+	}
+	p := w.start(nil, "--run-once", "--task=rotate")
+	p.logs("nothing can be minted for now")
+	toxics["mysql"].heal()
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+}

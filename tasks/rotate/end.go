@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 var (
@@ -60,7 +62,8 @@ func (e *engine) reckon(ctx context.Context) error {
 		return nil
 	}
 	e.bookmark(ctx, reached)
-	if hurried := errors.Is(e.stopErr, errDrained) || ctx.Err() != nil; hurried {
+	hurried := errors.Is(e.stopErr, errDrained) || ctx.Err() != nil
+	if others := errors.Is(e.stopErr, tasks.ErrBusy); others || hurried {
 		return nil
 	}
 	return e.countUnreached(ctx)

@@ -18,7 +18,7 @@ const endBatch = 200
 type minter struct {
 	o      *Options
 	plan   *plan
-	writer Writer    // nil while lost
+	writer Writer    // nil before the first mint, and while lost
 	again  []planned // taken up by a batch whose insert failed
 }
 
@@ -99,7 +99,8 @@ func (m *minter) refresh(ctx context.Context, t *tally) error {
 	return nil
 }
 
-// open takes a writer where there is none.
+// open takes a writer where there is none. The first is taken like any later one,
+// so that a run outlasts a MySQL that is away at its start.
 func (m *minter) open(ctx context.Context) error {
 	if m.writer != nil {
 		return nil

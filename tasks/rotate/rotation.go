@@ -2,8 +2,6 @@ package rotate
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
@@ -99,14 +97,7 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	if r.o.DryRun {
 		return dryRun(ctx, plan)
 	}
-	writer, err := r.o.OpenWriter(ctx)
-	if errors.Is(err, db.ErrFenced) {
-		return r.Nothing(), fmt.Errorf("%w: %w", tasks.ErrBusy, err)
-	}
-	if err != nil {
-		return r.Nothing(), err
-	}
-	mint := &minter{o: &r.o, plan: plan, writer: writer}
+	mint := &minter{o: &r.o, plan: plan}
 	e := newEngine(&r.o, run, mint)
 	err = e.loop(ctx)
 	if reckonErr := e.reckon(ctx); err == nil {

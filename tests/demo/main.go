@@ -29,7 +29,12 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *binary, *tenants)
+	stopped := ctx.Err() != nil
 	stop()
+	if stopped {
+		fmt.Fprintln(os.Stderr, "demo: stopped, nothing is left behind")
+		os.Exit(130)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
