@@ -92,6 +92,7 @@ func (a *app) addRotations() error {
 		Now:         a.now,
 		TTL:         a.cfg.tokenTTL,
 		Concurrency: a.cfg.pushConcurrency,
+		Rate:        a.cfg.pushRate,
 		Only:        a.cfg.tenants,
 		Force:       a.cfg.force,
 		DryRun:      a.cfg.dryRun,

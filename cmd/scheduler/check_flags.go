@@ -82,11 +82,18 @@ func (f flags) checkZync(c *checker, cfg *config) {
 		c.httpURL("--porta-endpoint (PORTA_ENDPOINT)", f.PortaEndpoint)
 	}
 	c.oneOf("--verify (VERIFY)", f.Verify, "canary", "off")
-	n, err := strconv.Atoi(f.PushConcurrency)
-	if err != nil || n < 1 || n > 256 {
-		c.bad("--push-concurrency (PUSH_CONCURRENCY)", fmt.Errorf("%q is not a number from 1 to 256", f.PushConcurrency))
+	if f.PushConcurrency != "auto" {
+		n, err := strconv.Atoi(f.PushConcurrency)
+		if err != nil || n < 1 || n > 256 {
+			c.bad("--push-concurrency (PUSH_CONCURRENCY)", fmt.Errorf("%q is not a number from 1 to 256, nor auto", f.PushConcurrency))
+		}
+		cfg.pushConcurrency = n
 	}
-	cfg.pushConcurrency = n
+	rate, err := strconv.ParseFloat(f.PushRate, 64)
+	if err != nil || !(rate == 0 || (rate >= 0.01 && rate <= 1e6)) {
+		c.bad("--push-rate (PUSH_RATE)", fmt.Errorf("%q is not 0, nor a number from 0.01 to 1000000", f.PushRate))
+	}
+	cfg.pushRate = rate
 	cfg.retryFor = c.duration("--retry-for (RETRY_FOR)", f.RetryFor, time.Second)
 }
 

@@ -20,7 +20,8 @@ type config struct {
 	portaEndpoint   string
 	verify          bool
 	impersonation   string
-	pushConcurrency int
+	pushConcurrency int     // zero finds out
+	pushRate        float64 // a second; zero for no limit
 	retryFor        time.Duration
 	tokenTTL        time.Duration
 	rotate, janitor tasks.Schedule

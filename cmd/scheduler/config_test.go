@@ -79,7 +79,7 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"--tenant=x", "--force", "--report=yaml", "--wait=-1s", "--task=rotat"}, []string{
 		"DATABASE_URL=mysql2://u:hunter2@/x", "DATABASE_SSL_MODE=prefer", "REDIS_URL=http://x", "REDIS_SENTINEL_ROLE=slave",
-		"ZYNC_ENDPOINT=zync:8080", "ZYNC_AUTHENTICATION_TOKEN=a\"b", "PUSH_CONCURRENCY=many", "RETRY_FOR=1 hour", "VERIFY=all",
+		"ZYNC_ENDPOINT=zync:8080", "ZYNC_AUTHENTICATION_TOKEN=a\"b", "PUSH_CONCURRENCY=many", "PUSH_RATE=-1", "RETRY_FOR=1 hour", "VERIFY=all",
 		"PORTA_ENDPOINT=ftp://x", "ROTATE_SCHEDULE=@never", "JANITOR_SCHEDULE=weekly", "SCHEDULE_TIMEZONE=Mars/Olympus",
 		"TOKEN_TTL=1.5s", "LISTEN_ADDRESS=9395", "LOG_FORMAT=xml", "LOG_LEVEL=loud", "SCHEDULER_NAME=a b", "SHUTDOWN_GRACE=-1s",
 	}, &stdout, &stderr)
@@ -88,7 +88,7 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		"DATABASE_URL", "DATABASE_SSL_", "REDIS_URL", "REDIS_SENTINEL_ROLE", "ZYNC_ENDPOINT", "ZYNC_AUTHENTICATION_TOKEN",
-		"PUSH_CONCURRENCY", "RETRY_FOR", "VERIFY", "PORTA_ENDPOINT", "ROTATE_SCHEDULE", "JANITOR_SCHEDULE", "SCHEDULE_TIMEZONE",
+		"PUSH_CONCURRENCY", "PUSH_RATE", "RETRY_FOR", "VERIFY", "PORTA_ENDPOINT", "ROTATE_SCHEDULE", "JANITOR_SCHEDULE", "SCHEDULE_TIMEZONE",
 		"TOKEN_TTL", "LISTEN_ADDRESS", "LOG_FORMAT", "LOG_LEVEL", "SCHEDULER_NAME", "SHUTDOWN_GRACE",
 		"--tenant", "--force: only with --run-once", "--report", "--wait", "--task",
 	} {

@@ -37,7 +37,8 @@ type flags struct {
 
 	ZyncEndpoint            string `group:"Zync and Porta" var:"ZYNC_ENDPOINT" placeholder:"URL" help:"Zync's base URL. Required."`
 	ZyncAuthenticationToken string `group:"Zync and Porta" var:"ZYNC_AUTHENTICATION_TOKEN" secret:"" placeholder:"TEXT" help:"The credential that Zync asks of Porta; none is sent where it is empty."`
-	PushConcurrency         string `group:"Zync and Porta" var:"PUSH_CONCURRENCY" default:"3" placeholder:"N" help:"Pushes to Zync at a time (default: ${default}; one Zync pod gains nothing past 3 or 4)."`
+	PushConcurrency         string `group:"Zync and Porta" var:"PUSH_CONCURRENCY" default:"3" placeholder:"N" help:"Pushes to Zync at a time (default: ${default}; one Zync pod gains nothing past 3 or 4), or auto to find out how many help."`
+	PushRate                string `group:"Zync and Porta" var:"PUSH_RATE" default:"0" placeholder:"N" help:"Pushes to Zync a second at most; 0 for no limit (default: ${default})."`
 	RetryFor                string `group:"Zync and Porta" var:"RETRY_FOR" default:"10m" placeholder:"TIME" help:"With --run-once: how long a failure for the moment is tried again (default: ${default}). The daemon tries to the end of the window."`
 	Verify                  string `group:"Zync and Porta" var:"VERIFY" default:"canary" placeholder:"MODE" help:"canary: try the first token of a run on Porta before it is pushed; off (default: ${default})."`
 	PortaEndpoint           string `group:"Zync and Porta" var:"PORTA_ENDPOINT" placeholder:"URL" help:"Where to try it: Porta's URL inside the cluster, given the tenant's host in X-Forwarded-Host (default: the tenant's own host)."`

@@ -38,7 +38,7 @@ func (a *app) logConfiguration() {
 		"database_url", withoutPassword(cfg.database.URL.Reveal()), "database_ssl_mode", cfg.database.SSL.Effective(),
 		"redis_url", withoutPassword(cfg.redis.URL), "redis_sentinel_hosts", cfg.redis.SentinelHosts,
 		"zync_endpoint", withoutPassword(cfg.zyncEndpoint), "zync_authentication_token", redactedOrNone(cfg.zyncToken),
-		"impersonation_admin_username", cfg.impersonation, "push_concurrency", cfg.pushConcurrency,
+		"impersonation_admin_username", cfg.impersonation, "push_concurrency", orAuto(cfg.pushConcurrency), "push_rate", cfg.pushRate,
 		"verify", cfg.verify, "porta_endpoint", withoutPassword(cfg.portaEndpoint),
 		"rotate_schedule", cfg.rotate.String(), "janitor_schedule", cfg.janitor.String(), "timezone", cfg.timezone.String(),
 		"token_ttl", cfg.tokenTTL, "shutdown_grace", cfg.shutdownGrace, "listen", cfg.listen,
@@ -56,6 +56,13 @@ func withoutPassword(raw string) string {
 		return "[redacted]"
 	}
 	return u.Scheme + "://" + u.Host + u.Path
+}
+
+func orAuto(n int) any {
+	if n == 0 {
+		return "auto"
+	}
+	return n
 }
 
 func redactedOrNone(secret db.Secret) any {

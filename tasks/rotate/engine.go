@@ -25,6 +25,8 @@ type engine struct {
 	queue   queue
 	breaker breaker
 	pace    pace
+	width   width
+	patient patience
 	notes   notes
 
 	jobs   chan *token
@@ -51,18 +53,24 @@ type engine struct {
 type pushed struct {
 	token  *token
 	answer Answer
+	took   time.Duration
 	gone   bool // the token was deleted, and not pushed
 }
 
 func newEngine(o *Options, run tasks.Run, mint *minter) *engine {
 	now := time.Now()
+	workers := o.Concurrency
+	if workers == 0 {
+		workers = maxWidth
+	}
 	return &engine{
 		o: o, run: run, mint: mint, tally: newTally(),
 		deadline: now.Add(run.Window.End.Sub(o.Now())),
-		pace:     newPace(now),
+		pace:     newPace(now, o.Rate),
 		notes:    newNotes(),
 		jobs:     make(chan *token),
-		pushed:   make(chan pushed, o.Concurrency),
+		width:    newWidth(o.Concurrency, now),
+		pushed:   make(chan pushed, workers),
 		minted:   make(chan minted, 1),
 		noted:    make(chan noted, 1),
 		looked:   make(chan error, 1),
@@ -93,9 +101,10 @@ func (e *engine) loop(ctx context.Context) error {
 		case jobs <- next:
 			e.queue.take(next)
 			e.inFlight++
+			e.pace.pushed(now)
 		case p := <-e.pushed:
 			e.inFlight--
-			e.settle(p.token, p.answer, p.gone)
+			e.settle(p)
 		case m := <-e.minted:
 			e.minting = false
 			e.mintEnded(m)
@@ -146,6 +155,9 @@ func (e *engine) draining(now time.Time) *token {
 
 // nextJob returns the next token to push, and the channel to send it on.
 func (e *engine) nextJob(now time.Time) (*token, chan<- *token) {
+	if e.inFlight >= e.width.now || now.Before(e.pace.nextAt) {
+		return nil, nil
+	}
 	var next *token
 	switch {
 	case e.stopping:
@@ -158,6 +170,9 @@ func (e *engine) nextJob(now time.Time) (*token, chan<- *token) {
 	if next == nil {
 		return nil, nil
 	}
+	if next.limit = 0; next.tries == 0 && !e.breaker.open {
+		next.limit = e.patient.limit()
+	}
 	return next, e.jobs
 }
 
@@ -165,7 +180,7 @@ func (e *engine) nextJob(now time.Time) (*token, chan<- *token) {
 // progress line and the window's end.
 func (e *engine) wakeIn(now time.Time) time.Duration {
 	wake := now.Add(time.Second)
-	for _, at := range []time.Time{e.queue.wakeAt(), e.trouble.tryAt, e.breaker.lookAt} {
+	for _, at := range []time.Time{e.queue.wakeAt(), e.trouble.tryAt, e.breaker.lookAt, e.pace.nextAt} {
 		if at.After(now) && at.Before(wake) {
 			wake = at
 		}

@@ -25,6 +25,7 @@ type token struct {
 	canary bool // the run's first, to be tried on Porta before it is pushed
 	tries  int
 	born   time.Time
+	limit  time.Duration // how long this push is waited for; zero is as long as any
 	// sent is set once a push may have reached Zync: from then on Zync may hold
 	// the token, whatever a later answer says, and it must not be deleted.
 	sent      bool

@@ -17,9 +17,30 @@ type pace struct {
 	rate  float64 // deliveries a second
 	count int
 	from  time.Time
+
+	every  time.Duration // least time between two pushes, by --push-rate
+	nextAt time.Time     // when the next push may begin
 }
 
-func newPace(now time.Time) pace { return pace{limit: 1, from: now} }
+func newPace(now time.Time, most float64) pace {
+	p := pace{limit: 1, from: now}
+	if most > 0 {
+		p.every = time.Duration(float64(time.Second) / most)
+	}
+	return p
+}
+
+// pushed notes that a push began.
+func (p *pace) pushed(now time.Time) {
+	if p.every == 0 {
+		return
+	}
+	// What a late wake-up missed is made up for, but not more than a moment's.
+	p.nextAt = p.nextAt.Add(p.every)
+	if late := now.Add(-20 * time.Millisecond); p.nextAt.Before(late) {
+		p.nextAt = late
+	}
+}
 
 func (p *pace) delivered(now time.Time, concurrency int) {
 	p.count++

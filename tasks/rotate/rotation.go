@@ -60,7 +60,8 @@ type Options struct {
 	Now     func() time.Time
 
 	TTL         time.Duration // of a token; whole seconds
-	Concurrency int           // pushes at a time
+	Concurrency int           // pushes at a time; zero finds out how many help
+	Rate        float64       // pushes a second at most; zero for no limit
 
 	// RetryFor bounds how long a failure for the moment is tried again; zero is
 	// to the end of the window.

@@ -10,33 +10,40 @@ import (
 )
 
 func (e *engine) startWorkers(ctx context.Context) {
-	for range e.o.Concurrency {
+	for range cap(e.pushed) {
 		go func() {
 			for t := range e.jobs {
-				answer, gone := e.push(ctx, t)
-				e.pushed <- pushed{t, answer, gone}
+				e.pushed <- e.push(ctx, t)
 			}
 		}()
 	}
 }
 
-func (e *engine) push(ctx context.Context, t *token) (answer Answer, gone bool) {
+func (e *engine) push(ctx context.Context, t *token) pushed {
+	p := pushed{token: t}
 	err := tasks.Safely(func() error {
-		if gone = e.gone(ctx, t); gone {
+		if p.gone = e.gone(ctx, t); p.gone {
 			return nil
 		}
-		answer = e.verify(ctx, t)
-		if answer.Class == Delivered {
-			began := time.Now()
-			answer = e.o.Zync.Push(ctx, t.tenant, t.plaintext)
-			e.o.Metrics.pushed(answer.Class, time.Since(began))
+		p.answer = e.verify(ctx, t)
+		if p.answer.Class != Delivered {
+			return nil
 		}
+		if t.limit > 0 {
+			limited, cancel := context.WithTimeout(ctx, t.limit)
+			defer cancel()
+			ctx = limited
+		}
+		began := time.Now()
+		p.answer = e.o.Zync.Push(ctx, t.tenant, t.plaintext)
+		p.took = time.Since(began)
+		e.o.Metrics.pushed(p.answer.Class, p.took)
 		return nil
 	})
 	if err != nil {
-		answer = Answer{Class: Transient, Sent: true, Err: err}
+		p.answer = Answer{Class: Transient, Sent: true, Err: err}
 	}
-	return answer, gone
+	return p
 }
 
 // gone tells whether a token that has waited in hand was deleted meanwhile. Where
@@ -69,9 +76,10 @@ func (e *engine) verify(ctx context.Context, t *token) Answer {
 }
 
 // settle decides what follows from an answer. A token that is gone is minted anew.
-func (e *engine) settle(t *token, answer Answer, gone bool) {
+func (e *engine) settle(p pushed) {
+	t, answer := p.token, p.answer
 	e.probing = false
-	if gone {
+	if p.gone {
 		e.remint = append(e.remint, t.planned)
 		e.exhausted = false
 		return
@@ -84,7 +92,9 @@ func (e *engine) settle(t *token, answer Answer, gone bool) {
 	switch answer.Class {
 	case Delivered:
 		e.zyncAnswered(now)
-		e.pace.delivered(now, e.o.Concurrency)
+		e.pace.delivered(now, e.width.now)
+		e.width.took(p.took, now)
+		e.patient.took(p.took)
 		at := e.o.Now()
 		e.tally.deliver(at)
 		e.notes.deliver(t.tenant.ID, at)
@@ -120,6 +130,9 @@ func (e *engine) refuse(t *token, wasSent bool) {
 
 func (e *engine) failedForNow(t *token, answer Answer, now time.Time) {
 	e.pace.failed()
+	if t.limit == 0 {
+		e.width.failed() // not where it is one tenant that is slow
+	}
 	if e.breaker.failed(t.tenant.ID, !e.exhausted, now, answer.RetryAfter) {
 		e.run.Log.Warn("zync is in trouble; minting stops until it is back, tokens in hand are kept", "err", answer.Err)
 	}

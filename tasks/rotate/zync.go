@@ -31,7 +31,7 @@ const (
 type ClientOptions struct {
 	Endpoint    string    // its base URL
 	Token       db.Secret // ZYNC_AUTHENTICATION_TOKEN; no header where empty
-	Concurrency int       // never more connections than this
+	Concurrency int       // never more connections than this; zero for as many as are asked for
 	Now         func() time.Time
 	// Transport replaces the network, for tests; nil is HTTP as Zync needs it.
 	Transport http.RoundTripper

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,9 +24,11 @@ type Porta struct {
 type portaData struct {
 	mu       sync.Mutex
 	tenants  []db.Tenant
+	owners   map[int64]int64    // tenants by their owners
 	tokens   map[string]*Token  // by digest
 	lastID   int64              // of a token
 	tenantID int64              // of the last tenant
+	ownerID  int64              // of the last owner that replaced another
 	writers  map[string]*Writer // by lock
 	restarts int
 	// onEnd is told of every token that is deleted or expired by a statement.
@@ -47,7 +50,7 @@ func (t Token) Lives(at time.Time) bool { return t.Expires.IsZero() || !t.Expire
 // NewPorta returns a Porta with n tenants, each with an owner, the first of them
 // the master.
 func NewPorta(n int) *Porta {
-	p := &Porta{Server: &Server{}, data: &portaData{tokens: map[string]*Token{}, writers: map[string]*Writer{}}}
+	p := &Porta{Server: &Server{}, data: &portaData{owners: map[int64]int64{}, tokens: map[string]*Token{}, writers: map[string]*Writer{}}}
 	for range n {
 		p.AddTenant(time.Now().Add(-time.Hour))
 	}
@@ -60,6 +63,7 @@ func (p *Porta) AddTenant(created time.Time) int64 {
 	defer p.data.mu.Unlock()
 	p.data.tenantID++
 	id := p.data.tenantID
+	p.data.owners[1000+id] = id
 	p.data.tenants = append(p.data.tenants, db.Tenant{
 		ID:        id,
 		Master:    id == 1,
@@ -75,6 +79,7 @@ func (p *Porta) DropTenant(id int64) {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
 	p.data.tenants = slices.DeleteFunc(p.data.tenants, func(t db.Tenant) bool { return t.ID == id })
+	maps.DeleteFunc(p.data.owners, func(_, tenant int64) bool { return tenant == id })
 	p.data.dropTokens(func(t *Token) bool { return t.TenantID == id })
 }
 
@@ -86,7 +91,10 @@ func (p *Porta) ReplaceOwner(id int64) {
 	for i := range p.data.tenants {
 		if t := &p.data.tenants[i]; t.ID == id {
 			old := t.OwnerID.Int64
-			t.OwnerID.Int64 += 1000
+			p.data.ownerID--
+			t.OwnerID.Int64 = p.data.ownerID // below all others, and never given twice
+			delete(p.data.owners, old)
+			p.data.owners[t.OwnerID.Int64] = id
 			p.data.dropTokens(func(t *Token) bool { return t.OwnerID == old })
 		}
 	}

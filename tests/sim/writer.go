@@ -114,10 +114,8 @@ func (w *Writer) drop() {
 func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error {
 	return w.exec(ctx, func(d *portaData) {
 		for _, t := range tokens {
-			for _, tenant := range d.tenants {
-				if tenant.OwnerID.Int64 == t.OwnerID {
-					d.add(t.Digest.Reveal(), tenant.ID, t.OwnerID, ttl)
-				}
+			if tenant, found := d.owners[t.OwnerID]; found {
+				d.add(t.Digest.Reveal(), tenant, t.OwnerID, ttl)
 			}
 		}
 	})

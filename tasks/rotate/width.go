@@ -1,0 +1,77 @@
+package rotate
+
+import "time"
+
+const (
+	// maxWidth bounds the pushes at a time that are found out.
+	maxWidth = 32
+	// widthSpan is how long latencies are watched for one decision.
+	widthSpan = 500 * time.Millisecond
+	// floorSpan is for how long the least latency that was seen stands for that of
+	// a Zync at rest: one that was moved or grew since must be measured anew.
+	floorSpan = 20 * time.Second
+	// Of the pushes at a time so many are taken to wait in Zync's queue before one
+	// more, or one fewer, is tried.
+	queueLow, queueHigh = 0.6, 1.6
+)
+
+// width is how many pushes are made at a time: a fixed number, or as many as Zync
+// takes without making them wait. Past that point more at a time only add latency,
+// to ours and to Porta's own.
+type width struct {
+	now  int
+	auto bool
+
+	from  time.Time
+	sum   time.Duration
+	count int
+	floor [2]time.Duration // the least latency of this span and of the one before
+	since time.Time        // when this span began
+}
+
+func newWidth(fixed int, now time.Time) width {
+	if fixed > 0 {
+		return width{now: fixed}
+	}
+	return width{now: 1, auto: true, from: now, since: now}
+}
+
+// took notes how long a delivery took, and decides where a span has ended. The
+// share of the latency that is not Zync's at rest is time spent in its queue, so
+// that share of the pushes at a time is what waits there.
+func (w *width) took(d time.Duration, now time.Time) {
+	if !w.auto {
+		return
+	}
+	w.sum += d
+	w.count++
+	if w.floor[0] == 0 || d < w.floor[0] {
+		w.floor[0] = d
+	}
+	if now.Sub(w.from) < widthSpan || w.count < 4*w.now {
+		return
+	}
+	floor := w.floor[0]
+	if w.floor[1] != 0 {
+		floor = min(floor, w.floor[1])
+	}
+	mean := w.sum / time.Duration(w.count)
+	queued := float64(w.now) * (1 - float64(floor)/float64(mean))
+	switch {
+	case queued < queueLow && w.now < maxWidth:
+		w.now++
+	case queued > queueHigh && w.now > 1:
+		w.now--
+	}
+	w.sum, w.count, w.from = 0, 0, now
+	if now.Sub(w.since) >= floorSpan {
+		w.floor, w.since = [2]time.Duration{0, w.floor[0]}, now
+	}
+}
+
+// failed backs off from a Zync that fails.
+func (w *width) failed() {
+	if w.auto {
+		w.now = max(1, w.now/2)
+	}
+}
