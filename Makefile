@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 TIMEOUT := 9m
 
-.PHONY: build test lint demo simulate deps clean
+.PHONY: build test lint demo simulate bench deps clean
 
 ## build: the scheduler, as bin/scheduler
 build:
@@ -37,6 +37,11 @@ $(LINT):
 	@mkdir -p .tools
 	GOBIN=$(CURDIR)/.tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv .tools/golangci-lint $(LINT)
+
+## bench: what the scheduler costs against bare alternatives, into docs/performance.md
+BENCH ?= -tenants 5000 -large 100000 -buyers 1000000 -stale 1000000
+bench: deps build
+	@go build -o bin/bench ./tests/bench && exec bin/bench -bin bin/scheduler -json bin/bench.json -page docs/performance.md $(BENCH)
 
 ## deps: installs MariaDB and Redis for the tests where they are missing
 deps:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -49,18 +50,29 @@ SELECT t.id, t.created_at, t.expires_at IS NULL AS legacy, u.account_id
 	return page, nil
 }
 
-// PurgeExpired deletes those of ids that are sync tokens expired at now, and
-// returns how many that were.
+// PurgeExpired deletes those of ids that are sync tokens expired at now, where
+// they lie close with such as lie between them, and returns how many that were.
 func (w *Writer) PurgeExpired(ctx context.Context, ids []int64, now time.Time) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	n, err := w.execIn(ctx, `DELETE FROM access_tokens WHERE id IN (?) AND `+isSyncToken+` AND `+expired, ids, now)
+	var n int
+	var err error
+	if first, last := slices.Min(ids), slices.Max(ids); dense(first, last, len(ids)) {
+		n, err = w.exec(ctx, `DELETE FROM access_tokens WHERE id BETWEEN ? AND ? AND `+isSyncToken+` AND `+expired, first, last, now)
+	} else {
+		n, err = w.execIn(ctx, `DELETE FROM access_tokens WHERE id IN (?) AND `+isSyncToken+` AND `+expired, ids, now)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("purge expired sync tokens: %w", err)
 	}
 	return n, nil
 }
+
+// dense tells whether so few other rows lie between two ids that the span costs
+// less than the list of ids: MySQL deletes by a span in half the time, but looks
+// at, and for a moment locks, each row in it.
+func dense(first, last int64, n int) bool { return last-first < int64(n+n/20) }
 
 // PurgeLegacy deletes those of ids that are sync tokens without an expiry, and
 // returns how many that were.

@@ -107,7 +107,9 @@ func (j *Janitor) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) 
 
 // sweep goes over the stale tokens from the first to the last.
 func (j *Janitor) sweep(ctx context.Context, run tasks.Run, writer Writer, t *tally, now time.Time) error {
-	var after int64
+	ctx, cancel := context.WithCancel(ctx)
+	next := j.fetch(ctx, 0, now)
+	defer func() { cancel(); <-next }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -116,21 +118,41 @@ func (j *Janitor) sweep(ctx context.Context, run tasks.Run, writer Writer, t *ta
 			return errDrained
 		default:
 		}
-		page, err := j.o.Tokens.Page(ctx, after, now, step)
-		if err != nil {
+		got := <-next
+		if got.err != nil || len(got.page) == 0 {
+			return got.err
+		}
+		last := got.page[len(got.page)-1].ID
+		if len(got.page) == step {
+			next = j.fetch(ctx, last, now) // while this one is purged
+		}
+		if err := j.purge(ctx, writer, got.page, t, now); err != nil {
 			return err
 		}
-		if len(page) > 0 {
-			if err := j.purge(ctx, writer, page, t, now); err != nil {
-				return err
-			}
-			after = page[len(page)-1].ID
-			t.progress(run, after)
-		}
-		if len(page) < step {
-			return nil
-		}
+		t.progress(run, last)
 	}
+}
+
+// fetched is a page of stale tokens; an empty one is the end.
+type fetched struct {
+	page []db.StaleToken
+	err  error
+}
+
+// fetch reads the page behind an id. What it returns yields that page, and then
+// empty ones.
+func (j *Janitor) fetch(ctx context.Context, after int64, now time.Time) <-chan fetched {
+	pages := make(chan fetched, 1)
+	go func() {
+		defer close(pages)
+		var f fetched
+		f.err = tasks.Safely(func() (err error) {
+			f.page, err = j.o.Tokens.Page(ctx, after, now, step)
+			return err
+		})
+		pages <- f
+	}()
+	return pages
 }
 
 var errDrained = errors.New("told to stop before every stale token was purged; the next start makes up for it")

@@ -88,6 +88,8 @@ func (e *engine) loop(ctx context.Context) error {
 		e.progress.total, _ = e.o.Tenants.Count(ctx) // for the log alone
 	}
 	ended := ctx.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for !e.finished() {
 		now := time.Now()
 		e.giveUp(now)
@@ -96,7 +98,7 @@ func (e *engine) loop(ctx context.Context) error {
 		e.startNote(ctx, now)
 		e.startLook(ctx, now)
 		next, jobs := e.nextJob(now)
-		timer := time.NewTimer(e.wakeIn(now))
+		timer.Reset(e.wakeIn(now))
 		select {
 		case jobs <- next:
 			e.queue.take(next)
@@ -122,7 +124,6 @@ func (e *engine) loop(ctx context.Context) error {
 			e.stop(context.Cause(ctx))
 		case <-timer.C:
 		}
-		timer.Stop()
 	}
 	return e.stopErr
 }
@@ -180,7 +181,7 @@ func (e *engine) nextJob(now time.Time) (*token, chan<- *token) {
 // progress line and the window's end.
 func (e *engine) wakeIn(now time.Time) time.Duration {
 	wake := now.Add(time.Second)
-	for _, at := range []time.Time{e.queue.wakeAt(), e.trouble.tryAt, e.breaker.lookAt, e.pace.nextAt} {
+	for _, at := range [...]time.Time{e.queue.wakeAt(), e.trouble.tryAt, e.breaker.lookAt, e.pace.nextAt} {
 		if at.After(now) && at.Before(wake) {
 			wake = at
 		}

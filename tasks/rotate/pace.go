@@ -5,6 +5,8 @@ import "time"
 const (
 	// paceSpan is how long deliveries are counted for one measure of their rate.
 	paceSpan = 250 * time.Millisecond
+	// paceFirst is how long they are counted at least for a first guess at it.
+	paceFirst = 20 * time.Millisecond
 	// maxAheadTokens bounds a batch, and with it how long its insert holds locks.
 	maxAheadTokens = 1000
 )
@@ -44,14 +46,17 @@ func (p *pace) pushed(now time.Time) {
 
 func (p *pace) delivered(now time.Time, concurrency int) {
 	p.count++
-	if span := now.Sub(p.from); span >= paceSpan {
-		rate := float64(p.count) / span.Seconds()
-		if p.rate > 0 {
-			rate = (p.rate + rate) / 2
-		}
-		p.rate, p.count, p.from = rate, 0, now
+	span := now.Sub(p.from)
+	rate := float64(p.count) / max(span, paceFirst).Seconds()
+	if p.rate > 0 {
+		rate = (p.rate + rate) / 2
 	}
-	second := max(2*concurrency, min(int(p.rate), maxAheadTokens))
+	if span >= paceSpan {
+		p.rate, p.count, p.from = rate, 0, now
+	} else if p.rate > 0 {
+		rate = p.rate
+	}
+	second := max(2*concurrency, min(int(rate), maxAheadTokens))
 	p.limit = min(p.limit+1, second)
 }
 

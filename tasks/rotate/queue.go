@@ -71,7 +71,7 @@ func (q *queue) take(t *token) {
 // wakeAt is when the next waiting token becomes due; zero where none waits.
 func (q *queue) wakeAt() time.Time {
 	var at time.Time
-	for _, w := range []waiting{q.again, q.slow} {
+	for _, w := range [...]waiting{q.again, q.slow} {
 		if len(w) > 0 && (at.IsZero() || w[0].notBefore.Before(at)) {
 			at = w[0].notBefore
 		}

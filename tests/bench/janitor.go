@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const syncTokens = "name = 'OIDC Synchronization Token'"
+
+// janitor compares a purge with one DELETE of the same tokens, and the slowest
+// INSERT of another client meanwhile.
+func (b *bench) janitor(ctx context.Context) error {
+	if _, err := b.seed(ctx, 100, 0); err != nil {
+		return err
+	}
+	seeded, err := b.seed(ctx, 100, 0)
+	if err != nil {
+		return err
+	}
+	z, err := zyncFor(seeded, 3, 0)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	if err := b.seedStale(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	slowestBeside, err := b.inserting(ctx, func() error {
+		_, err := b.porta.DB.ExecContext(ctx, "DELETE FROM access_tokens WHERE "+syncTokens+" AND expires_at < UTC_TIMESTAMP()")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	single := time.Since(began)
+	if err := b.seedStale(ctx); err != nil {
+		return err
+	}
+	var ours spent
+	slowest, err := b.inserting(ctx, func() (err error) {
+		ours, err = b.once(ctx, b.binary, z, "--task=janitor")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.atMost(fmt.Sprintf("the janitor on %d stale tokens against one DELETE", b.stale), ours.task.Seconds()/single.Seconds(), "ratio", 1.1)
+	b.atMost("the slowest INSERT of another client beside the janitor", slowest.Seconds()*1000, "ms", 50)
+	fmt.Printf("%-66s %10.2f ms\n", "  and beside the one DELETE", slowestBeside.Seconds()*1000)
+	return nil
+}
+
+func (b *bench) seedStale(ctx context.Context) error {
+	_, err := b.porta.DB.ExecContext(ctx, fmt.Sprintf(`INSERT INTO access_tokens
+ (owner_id, scopes, value, name, permission, created_at, updated_at, expires_at)
+ SELECT 1 + seq %% 100, '---\n- account_management\n', CONCAT('SHA384$', SHA2(CONCAT(seq, RAND()), 384)),
+ 'OIDC Synchronization Token', 'ro', '2020-01-01', '2020-01-01', '2020-01-02' FROM seq_1_to_%d`, b.stale))
+	return err
+}
+
+// inserting has another client insert a token every few milliseconds while work
+// goes on, and returns how long the slowest of its inserts took.
+func (b *bench) inserting(ctx context.Context, work func() error) (slowest time.Duration, err error) {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	for i := 0; ; i++ {
+		select {
+		case err := <-done:
+			return slowest, err
+		case <-time.After(2 * time.Millisecond):
+		}
+		began := time.Now()
+		if _, err := b.porta.DB.ExecContext(ctx, `INSERT INTO access_tokens (owner_id, value, name, permission, expires_at)
+ VALUES (?, ?, 'OIDC Synchronization Token', 'ro', UTC_TIMESTAMP() + INTERVAL 1 DAY)`, 1+i%100, fmt.Sprintf("other-%d-%d", began.UnixNano(), i)); err != nil {
+			return slowest, err
+		}
+		slowest = max(slowest, time.Since(began))
+	}
+}
+
+// idle looks at a daemon that has nothing to do, and at the binary.
+func (b *bench) idle(ctx context.Context) error {
+	seeded, err := b.seed(ctx, 10, 0)
+	if err != nil {
+		return err
+	}
+	z, err := zyncFor(seeded, 3, 0)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	cmd := exec.CommandContext(ctx, b.binary)
+	cmd.Env = b.env(z)
+	log := &ready{line: "msg=leading", seen: make(chan time.Time, 1)}
+	cmd.Stderr = log
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	led := <-log.seen
+	time.Sleep(5 * time.Second)
+	rss, err := resident(cmd.Process.Pid)
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_ = cmd.Wait()
+	if err != nil {
+		return err
+	}
+	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	b.atMost("an idle daemon's resident memory", rss, "MiB", 20)
+	b.atMost("a daemon's first five seconds of CPU, its start and a rotation in them", cpu.Seconds()*1000, "ms", 200)
+	b.atMost("ready after its start", float64(led.Sub(began).Milliseconds()), "ms", 200)
+	info, err := os.Stat(b.binary)
+	if err == nil {
+		b.atMost("the binary, stripped", float64(info.Size())/(1<<20), "MiB", 20)
+	}
+	return err
+}
+
+// ready notes when a log first has a line.
+type ready struct {
+	line string
+	seen chan time.Time
+}
+
+func (r *ready) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), r.line) {
+		select {
+		case r.seen <- time.Now():
+		default:
+		}
+	}
+	return len(p), nil
+}
+
+// resident is a process's resident memory in MiB.
+func resident(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib float64
+		if _, err := fmt.Sscanf(line, "VmRSS: %f kB", &kib); err == nil {
+			return kib / 1024, nil
+		}
+	}
+	return 0, fmt.Errorf("no VmRSS of process %d", pid)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+)
+
+// sizes rotates a small and a large installation and looks at memory, at what was
+// asked of MySQL and Redis, and at a run that finds everyone served.
+func (b *bench) sizes(ctx context.Context) error {
+	for _, tenants := range []int{b.large / 10, b.large} {
+		seeded, err := b.seed(ctx, tenants, 0)
+		if err != nil {
+			return err
+		}
+		z, err := zyncFor(seeded, 32, 0)
+		if err != nil {
+			return err
+		}
+		statements, commands, err := b.asked(ctx)
+		if err != nil {
+			return err
+		}
+		ours, err := b.once(ctx, b.binary, z, "--task=rotate", "--push-concurrency=32")
+		if err != nil {
+			return err
+		}
+		moreStatements, moreCommands, err := b.asked(ctx)
+		if err != nil {
+			return err
+		}
+		again, err := b.once(ctx, b.binary, z, "--task=rotate")
+		z.Close()
+		if err != nil {
+			return err
+		}
+		thousands := float64(len(seeded.Owners)) / 1000
+		at := fmt.Sprintf(", %d tenants", tenants)
+		b.atMost("peak resident memory"+at, ours.maxRSS, "MiB", 32)
+		b.atMost("SQL statements per 1,000 tenants"+at, (moreStatements-statements)/thousands, "", 5)
+		b.atMost("Redis commands per 1,000 tenants"+at, (moreCommands-commands)/thousands, "", 5)
+		b.atMost("a run where everyone is served, per 100,000 tenants"+at, again.task.Seconds()*100/thousands, "s", 1)
+	}
+	return nil
+}
+
+// asked is how many statements and commands MySQL and Redis have been sent.
+func (b *bench) asked(ctx context.Context) (statements, commands float64, err error) {
+	var row struct {
+		Name  string `db:"Variable_name"`
+		Value string `db:"Value"`
+	}
+	if err := b.porta.DB.GetContext(ctx, &row, "SHOW GLOBAL STATUS LIKE 'Questions'"); err != nil {
+		return 0, 0, err
+	}
+	if statements, err = strconv.ParseFloat(row.Value, 64); err != nil {
+		return 0, 0, err
+	}
+	info, err := b.client.Info(ctx, "stats").Result()
+	for line := range strings.Lines(info) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), "total_commands_processed:"); found {
+			commands, err = strconv.ParseFloat(value, 64)
+		}
+	}
+	return statements, commands, err
+}
+
+// listing reads a thousand tenants among none and among many buyers.
+func (b *bench) listing(ctx context.Context) error {
+	var took [2]time.Duration
+	for i, buyers := range []int{0, b.buyers} {
+		if _, err := b.seed(ctx, 2000, buyers); err != nil {
+			return err
+		}
+		pool, err := db.Open(db.Options{URL: db.NewSecret(b.porta.URL())})
+		if err != nil {
+			return err
+		}
+		var times []float64
+		tenants := db.NewTenants(pool, "3scaleadmin")
+		for range 5 {
+			_, cursor, err := tenants.Page(ctx, db.Cursor{}, 500)
+			began := time.Now()
+			if err == nil {
+				_, _, err = tenants.Page(ctx, cursor, 1000)
+			}
+			if err != nil {
+				return err
+			}
+			times = append(times, time.Since(began).Seconds())
+		}
+		took[i] = time.Duration(median(times) * float64(time.Second))
+		_ = pool.Close()
+	}
+	b.atMost(fmt.Sprintf("listing 1,000 tenants among %d buyers, more than among none", b.buyers),
+		float64((took[1]-took[0]).Microseconds())/1000, "ms", 50)
+	return nil
+}

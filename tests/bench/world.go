@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/tests/porta"
+	"github.com/token-scheduler/token-scheduler/tests/servers"
+	"github.com/token-scheduler/token-scheduler/tests/zync"
+)
+
+// world is a scheduler's, with servers of its own.
+type world struct {
+	dir     string
+	mariadb *servers.MariaDB
+	redis   *servers.Redis
+	porta   *porta.Porta
+	client  *redis.Client
+}
+
+func newWorld(ctx context.Context) (*world, error) {
+	dir, err := os.MkdirTemp("", "ts-bench-")
+	if err != nil {
+		return nil, err
+	}
+	w := &world{dir: dir}
+	sub := func(name string) string {
+		path := filepath.Join(dir, name)
+		_ = os.Mkdir(path, 0o700) // a server that finds none says so
+		return path
+	}
+	if w.mariadb, err = servers.StartMariaDB(ctx, sub("m"), "--innodb-buffer-pool-size=1G"); err != nil {
+		return nil, err
+	}
+	if w.redis, err = servers.StartRedis(ctx, sub("r")); err != nil {
+		return nil, err
+	}
+	w.client = redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", w.redis.Port)})
+	return w, nil
+}
+
+func (w *world) close() {
+	_ = w.client.Close()
+	_ = w.redis.Remove()
+	_ = w.mariadb.Remove()
+	_ = os.RemoveAll(w.dir)
+}
+
+// seed begins anew with a Porta of so many tenants and buyers.
+func (w *world) seed(ctx context.Context, tenants, buyers int) (*porta.Seeded, error) {
+	if w.porta != nil {
+		if err := w.porta.Drop(); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if w.porta, err = porta.Create(ctx, w.mariadb.Config()); err != nil {
+		return nil, err
+	}
+	if err := w.client.FlushAll(ctx).Err(); err != nil {
+		return nil, err
+	}
+	seeded, err := w.porta.Fill(ctx, porta.Seed{Tenants: tenants, Buyers: buyers})
+	if err == nil {
+		_, err = w.porta.DB.ExecContext(ctx, "ANALYZE TABLE accounts, users, access_tokens")
+	}
+	return seeded, err
+}
+
+// zyncFor starts a stand-in that knows the tenants.
+func zyncFor(seeded *porta.Seeded, threads int, takes time.Duration) (*zync.Zync, error) {
+	z, err := zync.Start(zync.Options{Threads: threads, Delay: takes})
+	if err != nil {
+		return nil, err
+	}
+	for id := range seeded.Owners {
+		z.Know(id, porta.Endpoint(id), "before")
+	}
+	return z, nil
+}
+
+// spent is what a process took.
+type spent struct {
+	task   time.Duration // its own account of the task
+	wall   time.Duration
+	cpu    time.Duration
+	maxRSS float64 // MiB
+}
+
+func spentBy(cmd *exec.Cmd, wall time.Duration) spent {
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return spent{
+		wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), maxRSS: float64(usage.Maxrss) / 1024,
+	}
+}
+
+func (w *world) env(z *zync.Zync) []string {
+	return append(os.Environ(), "DATABASE_URL="+w.porta.URL(), "REDIS_URL="+w.redis.URL(0), "ZYNC_ENDPOINT="+z.URL,
+		"VERIFY=off", "LISTEN_ADDRESS=127.0.0.1:0")
+}
+
+// once runs a task of the scheduler by hand, and fails where that fails.
+func (w *world) once(ctx context.Context, binary string, z *zync.Zync, args ...string) (spent, error) {
+	cmd := exec.CommandContext(ctx, binary, append([]string{"--run-once", "--report=json"}, args...)...)
+	cmd.Env = w.env(z)
+	var out, log strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &log
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		return spent{}, fmt.Errorf("scheduler %v: %w\n%s%s", args, err, out.String(), log.String())
+	}
+	s := spentBy(cmd, time.Since(began))
+	var report struct {
+		Tasks []struct {
+			Duration float64 `json:"duration_seconds"`
+		}
+	}
+	if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
+		return s, fmt.Errorf("report: %w", err)
+	}
+	s.task = time.Duration(report.Tasks[0].Duration * float64(time.Second))
+	return s, nil
+}
