@@ -92,11 +92,10 @@ func bare(ctx context.Context, j job) (spent, error) {
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(encoded), os.Stderr
 	var out strings.Builder
 	cmd.Stdout = &out
-	began := time.Now()
-	if err := cmd.Run(); err != nil {
-		return spent{}, fmt.Errorf("bare client: %w", err)
+	s, err := measure(cmd)
+	if err != nil {
+		return s, fmt.Errorf("bare client: %w", err)
 	}
-	s := spentBy(cmd, time.Since(began))
 	var seconds float64
 	if _, err := fmt.Sscan(out.String(), &seconds); err != nil {
 		return s, fmt.Errorf("bare client: %w", err)

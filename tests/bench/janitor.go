@@ -105,7 +105,7 @@ func (b *bench) idle(ctx context.Context) error {
 	}
 	led := <-log.seen
 	time.Sleep(5 * time.Second)
-	rss, err := resident(cmd.Process.Pid)
+	rss, err := memory(cmd.Process.Pid, "VmRSS")
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	_ = cmd.Wait()
 	if err != nil {
@@ -136,19 +136,4 @@ func (r *ready) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
-}
-
-// resident is a process's resident memory in MiB.
-func resident(pid int) (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		var kib float64
-		if _, err := fmt.Sscanf(line, "VmRSS: %f kB", &kib); err == nil {
-			return kib / 1024, nil
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS of process %d", pid)
 }

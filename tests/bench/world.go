@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -96,11 +95,43 @@ type spent struct {
 	maxRSS float64 // MiB
 }
 
-func spentBy(cmd *exec.Cmd, wall time.Duration) spent {
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return spent{
-		wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), maxRSS: float64(usage.Maxrss) / 1024,
+// measure runs a command. Its peak memory is read while it runs: what the system
+// says of it afterwards begins with what this process had when it forked.
+func measure(cmd *exec.Cmd) (spent, error) {
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return spent{}, err
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var s spent
+	for {
+		select {
+		case err := <-ended:
+			s.wall = time.Since(began)
+			s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			return s, err
+		case <-time.After(10 * time.Millisecond):
+			if peak, err := memory(cmd.Process.Pid, "VmHWM"); err == nil {
+				s.maxRSS = peak
+			}
+		}
+	}
+}
+
+// memory is a figure of a process's status, in MiB.
+func memory(pid int, name string) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib float64
+		if _, err := fmt.Sscanf(line, name+": %f kB", &kib); err == nil {
+			return kib / 1024, nil
+		}
+	}
+	return 0, fmt.Errorf("no %s of process %d", name, pid)
 }
 
 func (w *world) env(z *zync.Zync) []string {
@@ -114,11 +145,10 @@ func (w *world) once(ctx context.Context, binary string, z *zync.Zync, args ...s
 	cmd.Env = w.env(z)
 	var out, log strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &log
-	began := time.Now()
-	if err := cmd.Run(); err != nil {
-		return spent{}, fmt.Errorf("scheduler %v: %w\n%s%s", args, err, out.String(), log.String())
+	s, err := measure(cmd)
+	if err != nil {
+		return s, fmt.Errorf("scheduler %v: %w\n%s%s", args, err, out.String(), log.String())
 	}
-	s := spentBy(cmd, time.Since(began))
 	var report struct {
 		Tasks []struct {
 			Duration float64 `json:"duration_seconds"`
