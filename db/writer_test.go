@@ -147,7 +147,7 @@ func TestConflictsWithPorta(t *testing.T) {
 		clients.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				owner := owners[(c*len(owners)/8+i)%len(owners)]
-				if err := mintAsPorta(p, owner, fmt.Sprintf("porta-%d-%d", c, i)); err != nil {
+				if err := p.MintOnMiss(owner, fmt.Sprintf("porta-%d-%d", c, i)); err != nil {
 					t.Errorf("Porta's client: %v", err)
 					return
 				}
@@ -165,24 +165,6 @@ func TestConflictsWithPorta(t *testing.T) {
 	}
 	cancel()
 	clients.Wait()
-}
-
-func mintAsPorta(p *porta.Porta, owner int64, value string) error {
-	tx, err := p.DB.Beginx()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	var ids []int64
-	if err := tx.Select(&ids, `SELECT id FROM access_tokens FORCE INDEX (idx_auth_tokens_of_user)
- WHERE owner_id = ? AND name = 'OIDC Synchronization Token' FOR UPDATE`, owner); err != nil {
-		return fmt.Errorf("lock: %w", err)
-	}
-	if _, err := tx.Exec(`INSERT INTO access_tokens (owner_id, value, name, permission, expires_at)
- VALUES (?, ?, 'OIDC Synchronization Token', 'ro', UTC_TIMESTAMP() + INTERVAL 1 DAY)`, owner, value); err != nil {
-		return fmt.Errorf("insert: %w", err)
-	}
-	return tx.Commit()
 }
 
 func TestLockName(t *testing.T) {

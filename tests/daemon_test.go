@@ -21,10 +21,7 @@ func TestDaemonOnAOneMinuteSchedule(t *testing.T) {
 	d.logs("token-scheduler starts", "next_rotate=", "next_janitor=", "zync_authentication_token=[redacted]")
 	d.logs("run ended", "outcome=success") // what the window it started in still lacked
 	eventually(t, "rotation by the schedule", func() bool { return w.zync.Pushes() >= 2*owners })
-	d.signal(syscall.SIGTERM)
-	if code := d.wait(); code != 0 {
-		t.Errorf("exit code %d after SIGTERM, want 0", code)
-	}
+	d.stops()
 	for line := range strings.SplitSeq(strings.TrimSpace(d.stderr.String()), "\n") {
 		if !strings.HasPrefix(line, "time=") {
 			t.Errorf("not a line of the log: %s", line)
@@ -46,10 +43,7 @@ func TestStandbyTakesOverAfterAKill(t *testing.T) {
 	standby.logs("msg=leading")
 	t.Logf("took over %s after the kill", time.Since(killed).Round(time.Millisecond))
 	standby.logs("run ended", "outcome=success")
-	standby.signal(syscall.SIGTERM)
-	if code := standby.wait(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
+	standby.stops()
 }
 
 func TestStandbyTakesOverAtOnceAfterACleanStop(t *testing.T) {
@@ -60,10 +54,7 @@ func TestStandbyTakesOverAtOnceAfterACleanStop(t *testing.T) {
 	leader.logs("run ended", "outcome=success")
 	standby := w.start(everyTwoSeconds)
 	standby.logs("standing by")
-	leader.signal(syscall.SIGTERM)
-	if code := leader.wait(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
+	leader.stops()
 	stopped := time.Now()
 	standby.logs("msg=leading")
 	if waited := time.Since(stopped); waited > 10*time.Second { // 15 s is the life of a lease that was not given up
@@ -90,10 +81,7 @@ func TestSigtermDrainsARun(t *testing.T) {
 	w.zync.SetFault(slowly)
 	d := w.start(nil)
 	eventually(t, "pushes", func() bool { return w.zync.Pushes() > 10 })
-	d.signal(syscall.SIGTERM)
-	if code := d.wait(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
+	d.stops()
 	d.logs("run ended", "outcome=partial", "told to stop")
 	if minted, pushed := len(w.minted(before)), w.zync.Pushes(); minted != pushed {
 		t.Errorf("%d tokens were minted and %d pushed: what is in hand is to go out first", minted, pushed)

@@ -1,7 +1,11 @@
 package tests
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -63,10 +67,7 @@ func TestNetworkFaults(t *testing.T) {
 				time.Sleep(10*time.Second + rand.N(8*time.Second))
 				toxics[server].heal()
 				w.servedSince(time.Now())
-				d.signal(syscall.SIGTERM)
-				if code := d.wait(); code != 0 {
-					t.Errorf("exit code %d, want 0", code)
-				}
+				d.stops()
 			})
 		}
 	}
@@ -175,10 +176,7 @@ func TestRedisFlushedInARun(t *testing.T) {
 	}
 	w.servedSince(time.Now())
 	for _, d := range []*proc{first, second} {
-		d.signal(syscall.SIGTERM)
-		if code := d.wait(); code != 0 {
-			t.Errorf("exit code %d, want 0", code)
-		}
+		d.stops()
 	}
 }
 
@@ -228,10 +226,7 @@ func TestRedisAwayIsSaidOnceAMinute(t *testing.T) {
 	if lines := countLines(d, "Redis is away"); lines != 1 {
 		t.Errorf("said %d times in ten seconds", lines)
 	}
-	d.signal(syscall.SIGTERM)
-	if code := d.wait(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
+	d.stops()
 }
 
 // TestMySQLAwayAtTheStart: a run by hand waits for it, for --retry-for.
@@ -248,5 +243,61 @@ func TestMySQLAwayAtTheStart(t *testing.T) {
 	toxics["mysql"].heal()
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
+	}
+}
+
+// TestPortaMintsBesideARun has clients do what Porta does on a cache miss, for the
+// owners that a rotation is at. None of them fails, and the rotation ends.
+func TestPortaMintsBesideARun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 150)
+	w.watch()
+	var owners []int64
+	for _, owner := range w.seeded.Owners {
+		owners = append(owners, owner)
+	}
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for c := range 8 {
+		clients.Go(func() {
+			for i := c; ; i += 8 {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := w.porta.MintOnMiss(owners[i%len(owners)], fmt.Sprintf("porta-%d", i)); err != nil {
+					t.Errorf("Porta's client: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for range 3 {
+		if code, r := w.once("--task=rotate", "--force"); code != 0 || r.Tasks[0].Delivered != len(owners) {
+			t.Errorf("exit code %d, report %+v", code, r.Tasks[0])
+		}
+	}
+	close(stop)
+	clients.Wait()
+}
+
+// TestPortaThatRefusesKeepsItsOldTokens: what does not work must not replace what
+// does.
+func TestPortaThatRefusesKeepsItsOldTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 20)
+	w.watch()
+	refuses := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusForbidden) }))
+	defer refuses.Close()
+	w.env["PORTA_ENDPOINT"] = refuses.URL
+	before := w.lastTokenID()
+	code, r := w.once("--task=rotate")
+	if code != 1 || r.Tasks[0].Minted != 1 || w.zync.Pushes() != 0 || len(w.minted(before)) != 0 {
+		t.Errorf("exit code %d, report %+v, %d pushes", code, r.Tasks[0], w.zync.Pushes())
+	}
+	w.env["VERIFY"] = "off"
+	if code, _ := w.once("--task=rotate"); code != 0 {
+		t.Errorf("exit code %d without verification, want 0", code)
 	}
 }

@@ -168,17 +168,22 @@ func TestWaitingRunsTakeTurns(t *testing.T) {
 	}
 }
 
+// refusing has Zync refuse a tenant, in words that quote the token.
+func refusing(tenant int64) func(zync.Push) zync.Fault {
+	return func(p zync.Push) zync.Fault {
+		if p.TenantID == tenant {
+			return zync.Fault{Status: 422, Body: `{"errors":{"access_token":["is invalid: ` + p.Token + `"]}}`}
+		}
+		return zync.Fault{}
+	}
+}
+
 func TestRefusedTenantMakesTheRunPartial(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 30)
 	w.watch()
 	const bad = 9
-	w.zync.SetFault(func(p zync.Push) zync.Fault {
-		if p.TenantID == bad {
-			return zync.Fault{Status: 422, Body: `{"errors":{"access_token":["is invalid: ` + p.Token + `"]}}`}
-		}
-		return zync.Fault{}
-	})
+	w.zync.SetFault(refusing(bad))
 	before := w.lastTokenID()
 	code, r := w.once("--task=rotate")
 	rotated := r.Tasks[0]
@@ -316,12 +321,7 @@ func TestRevokeEndsTokensOnlyOfTheServed(t *testing.T) {
 	w := newWorld(t, 30)
 	w.watch()
 	const bad = 9
-	w.zync.SetFault(func(p zync.Push) zync.Fault {
-		if p.TenantID == bad {
-			return zync.Fault{Status: 422}
-		}
-		return zync.Fault{}
-	})
+	w.zync.SetFault(refusing(bad))
 	leaked := w.zync.Holds()
 	before := w.lastTokenID()
 	if code, _ := w.once("--task=rotate"); code != 1 {

@@ -150,6 +150,15 @@ func (p *proc) signal(sig syscall.Signal) {
 	must(p.t, p.cmd.Process.Signal(sig))
 }
 
+// stops tells the process to stop, and checks that it does so in order.
+func (p *proc) stops() {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		p.t.Errorf("exit code %d after SIGTERM, want 0", code)
+	}
+}
+
 // logs waits until the log has a line that holds all of parts.
 func (p *proc) logs(parts ...string) string {
 	p.t.Helper()

@@ -167,3 +167,23 @@ func (p *Porta) Mint(ctx context.Context, owners map[int64]int64, life time.Dura
 	}
 	return plaintexts, rows.run(ctx, p)
 }
+
+// MintOnMiss does what Porta does when its cache misses: it locks an owner's sync
+// tokens, so that concurrent misses make one token and not many, and inserts one.
+func (p *Porta) MintOnMiss(owner int64, value string) error {
+	tx, err := p.DB.Beginx()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	var ids []int64
+	if err := tx.Select(&ids, `SELECT id FROM access_tokens FORCE INDEX (idx_auth_tokens_of_user)
+ WHERE owner_id = ? AND name = 'OIDC Synchronization Token' FOR UPDATE`, owner); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if _, err := tx.Exec(`INSERT INTO access_tokens (owner_id, value, name, permission, expires_at)
+ VALUES (?, ?, 'OIDC Synchronization Token', 'ro', UTC_TIMESTAMP() + INTERVAL 1 DAY)`, owner, value); err != nil {
+		return fmt.Errorf("insert: %w", err)
+	}
+	return tx.Commit()
+}
