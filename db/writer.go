@@ -163,7 +163,8 @@ func (w *Writer) Close() error {
 	if w.lost == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		if _, err = w.conn.ExecContext(ctx, "DO RELEASE_LOCK(?)", w.lock); err != nil {
+		// SELECT and not DO: Vitess knows lock functions there alone.
+		if _, err = w.conn.ExecContext(ctx, "SELECT RELEASE_LOCK(?)", w.lock); err != nil {
 			err = fmt.Errorf("release the writer's lock: %w", scrub(err))
 		}
 		w.lost = ErrWriterLost
