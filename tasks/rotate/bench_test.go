@@ -1,0 +1,52 @@
+package rotate
+
+import (
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+func BenchmarkMint(b *testing.B) {
+	for b.Loop() {
+		newToken(planned{})
+	}
+}
+
+// BenchmarkPlan decides on a page of a thousand tenants.
+func BenchmarkPlan(b *testing.B) {
+	now := time.Now()
+	tenants, served := make([]db.Tenant, pageSize), make([]time.Time, pageSize)
+	for i := range tenants {
+		tenants[i].OwnerID = sql.NullInt64{Int64: int64(i), Valid: i%50 != 0}
+		if i%2 == 0 {
+			served[i] = now
+		}
+	}
+	window := tasks.Window{Start: now.Add(-time.Minute), End: now.Add(time.Hour)}
+	for b.Loop() {
+		decide(tenants, served, window, now, false)
+	}
+}
+
+// BenchmarkQueue hands out a second's tokens, one in ten of which fails once.
+func BenchmarkQueue(b *testing.B) {
+	tokens := make([]*token, 1000)
+	for i := range tokens {
+		tokens[i] = newToken(planned{})
+	}
+	now := time.Now()
+	for b.Loop() {
+		var q queue
+		q.add(tokens...)
+		for i := 0; q.len() > 0; i++ {
+			next := q.next(now)
+			q.take(next)
+			if i < len(tokens) && i%10 == 0 {
+				q.putBack(next)
+			}
+		}
+	}
+}
