@@ -20,7 +20,7 @@ type Tenant struct {
 	// Host is the admin host (accounts.self_domain), as found: it may be NULL.
 	Host sql.NullString `db:"self_domain"`
 	// OwnerID is the impersonation admin, else the first admin; NULL where the
-	// tenant has neither.
+	// tenant has neither, or where it was not looked up.
 	OwnerID sql.NullInt64 `db:"owner_id"`
 	// OwnerTenantID is the owner's users.tenant_id, and what the token's is to
 	// be: NULL for the master account, as Porta's trigger has it.
@@ -90,12 +90,12 @@ SELECT t.id, t.self_domain, t.created_at, COALESCE(t.master, 0) = 1 AS is_master
 // another has read and none touches a buyer's row. Neither column changes in an
 // account's life: nobody is missed or met twice.
 const pageOfAccounts = `
-  SELECT p.id, p.self_domain, p.created_at, p.master FROM (
-    (SELECT id, self_domain, created_at, master FROM accounts
+SELECT p.id, p.self_domain, p.created_at, FALSE AS is_master FROM (
+    (SELECT id, self_domain, created_at FROM accounts
       WHERE provider_account_id = ? AND created_at <=> ? AND id > ? AND provider = 1 AND id <> ?
       ORDER BY id LIMIT ?)
     UNION ALL
-    (SELECT id, self_domain, created_at, master FROM accounts
+    (SELECT id, self_domain, created_at FROM accounts
       WHERE provider_account_id = ? AND created_at > ? AND provider = 1 AND id <> ?
       ORDER BY created_at, id LIMIT ?)
   ) p ORDER BY p.created_at, p.id LIMIT ?`
@@ -105,7 +105,8 @@ const accountsByID = `
    WHERE id IN (?) AND (provider = 1 OR master = 1)`
 
 // Page returns up to limit tenants after the cursor, in every state, and the
-// cursor behind them. An empty page is the end.
+// cursor behind them. An empty page is the end. Owners are not looked up: that is
+// most of the work, and most tenants of a run that is taken up again need none.
 func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, Cursor, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -117,7 +118,7 @@ func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, 
 		since = "1000-01-01 00:00:00" // before every date: NULL sorts first
 	}
 	var page []Tenant
-	err := t.pool.SelectContext(ctx, &page, fmt.Sprintf(selectTenants, pageOfAccounts), t.impersonation,
+	err := t.pool.SelectContext(ctx, &page, pageOfAccounts,
 		t.masterID, after.createdAt, after.id, t.masterID, limit,
 		t.masterID, since, t.masterID, limit, limit)
 	if err != nil {
@@ -157,7 +158,8 @@ func (t *Tenants) findMaster(ctx context.Context) error {
 	return nil
 }
 
-// ByID returns those of ids that are tenants; the others are left out.
+// ByID returns those of ids that are tenants, with their owners; the others are
+// left out.
 func (t *Tenants) ByID(ctx context.Context, ids []int64) ([]Tenant, error) {
 	if len(ids) == 0 {
 		return nil, nil

@@ -2,6 +2,8 @@ package db_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,9 +36,6 @@ func TestTenantsPageByPage(t *testing.T) {
 						t.Errorf("tenant %d lies wrongly to its cursors", tenant.ID)
 					}
 					met[tenant.ID] = true
-					if want := seeded.Owners[tenant.ID]; tenant.OwnerID.Int64 != want || tenant.OwnerID.Valid != (want != 0) {
-						t.Errorf("tenant %d: owner %v, want %d", tenant.ID, tenant.OwnerID, want)
-					}
 					if tenant.Master != (tenant.ID == porta.MasterID) {
 						t.Errorf("tenant %d: master is %t", tenant.ID, tenant.Master)
 					}
@@ -54,6 +53,25 @@ func TestTenantsPageByPage(t *testing.T) {
 		})
 	}
 	_ = p
+}
+
+func TestOwnersAreThosePortaWouldChoose(t *testing.T) {
+	t.Parallel()
+	_, seeded, pool := open(t, porta.Seed{Tenants: 150, Buyers: 500})
+	ids := slices.Concat(slices.Collect(maps.Keys(seeded.Owners)), seeded.NoOwner)
+	got, err := db.NewTenants(pool, "3scaleadmin").ByID(t.Context(), ids)
+	must(t, err)
+	if len(got) != len(ids) {
+		t.Errorf("%d of %d tenants were found", len(got), len(ids))
+	}
+	for _, tenant := range got {
+		if want := seeded.Owners[tenant.ID]; tenant.OwnerID.Int64 != want || tenant.OwnerID.Valid != (want != 0) {
+			t.Errorf("tenant %d: owner %v, want %d", tenant.ID, tenant.OwnerID, want)
+		}
+		if want := tenant.ID != porta.MasterID && tenant.OwnerID.Valid; tenant.OwnerTenantID.Valid != want {
+			t.Errorf("tenant %d: the token's tenant_id is %v", tenant.ID, tenant.OwnerTenantID)
+		}
+	}
 }
 
 func TestTenantsByID(t *testing.T) {

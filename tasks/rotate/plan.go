@@ -40,22 +40,18 @@ type planned struct {
 	readAt  time.Time // when the row was read
 }
 
-// decide says what to do for each tenant, from its row and its last delivery.
-func decide(tenants []db.Tenant, served []time.Time, window tasks.Window, now time.Time, force bool) []planned {
-	plan := make([]planned, len(tenants))
-	for i, tenant := range tenants {
-		plan[i] = planned{tenant: tenant, served: served[i], readAt: now}
-		if served[i].After(now.Add(maxAhead)) {
-			plan[i].served = time.Time{}
+// servedInWindow tells for each tenant's last delivery whether it is one of the
+// window. One that lies in the future is not known to be any.
+func servedInWindow(served []time.Time, window tasks.Window, now time.Time) []bool {
+	in := make([]bool, len(served))
+	for i, at := range served {
+		if at.After(now.Add(maxAhead)) {
+			served[i] = time.Time{}
+			continue
 		}
-		switch {
-		case !tenant.OwnerID.Valid:
-			plan[i].verdict = noOwner
-		case !force && !plan[i].served.IsZero() && !plan[i].served.Before(window.Start):
-			plan[i].verdict = already
-		}
+		in[i] = !at.IsZero() && !at.Before(window.Start)
 	}
-	return plan
+	return in
 }
 
 // plan walks the tenants of a run.
@@ -130,6 +126,7 @@ func (p *plan) next(ctx context.Context, n int, t *tally) ([]planned, error) {
 			if err := p.read(ctx); err != nil || p.ended {
 				return batch, err
 			}
+			continue // it may be that all on the page were deleted meanwhile
 		}
 		head := p.page[0]
 		p.page = p.page[1:]
@@ -165,6 +162,43 @@ func (p *plan) read(ctx context.Context) error {
 		return err
 	}
 	p.readAt = p.o.Now()
-	p.page = decide(tenants, served, p.window, p.readAt, p.o.Force)
-	return nil
+	if p.page, err = p.decide(ctx, tenants, served); err != nil {
+		p.source.rewind()
+	}
+	return err
+}
+
+// decide says what to do for each tenant of a page. It looks up the owners of
+// those alone for whom there is something to do.
+func (p *plan) decide(ctx context.Context, tenants []db.Tenant, served []time.Time) ([]planned, error) {
+	done := servedInWindow(served, p.window, p.readAt)
+	var ids []int64
+	for i, tenant := range tenants {
+		if p.o.Force || !done[i] {
+			ids = append(ids, tenant.ID)
+		}
+	}
+	rows, err := p.o.Tenants.ByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	owned := make(map[int64]db.Tenant, len(rows))
+	for _, row := range rows {
+		owned[row.ID] = row
+	}
+	page := make([]planned, 0, len(tenants))
+	for i, tenant := range tenants {
+		entry := planned{tenant: tenant, verdict: already, served: served[i], readAt: p.readAt}
+		if p.o.Force || !done[i] {
+			row, found := owned[tenant.ID]
+			if !found {
+				continue // deleted between the two looks
+			}
+			if entry.tenant, entry.verdict = row, due; !row.OwnerID.Valid {
+				entry.verdict = noOwner
+			}
+		}
+		page = append(page, entry)
+	}
+	return page, nil
 }

@@ -30,11 +30,11 @@ const remarks = `
   which mints one token, then two, then four, and waits for each batch.
 - **Statements per 1,000 tenants**: a run costs about a dozen to begin (its
   connection's settings, the lock, the count) and ten batches to come up to speed;
-  from there on one page and two or three inserts a thousand. So the figure falls
+  from there on a page, its owners and two or three inserts a thousand. So the figure falls
   with the size of the installation.
 - **A run where everyone is served** is one statement and one HMGET a thousand
-  tenants, one after the other. The statement's two look-ups of an owner are most
-  of it.
+  tenants. Owners, which are most of the work of listing, are looked up for those
+  alone who are due.
 - **The janitor** deletes a thousand tokens in the time that one DELETE takes for
   them, and pays for a statement, a commit and the reading of the next page
   besides. In return nobody waits for a lock for longer than a step.
