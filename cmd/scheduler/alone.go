@@ -1,9 +1,6 @@
 package main
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // aloneAfter is how long Redis must have been away before anybody does without
 // it, however old the tokens: a restart of Redis is no reason.
@@ -40,18 +37,16 @@ func (d *daemon) redisIsAway(err error) {
 		return
 	}
 	d.gauges.alone.Set(1)
-	var work sync.WaitGroup
 	ended := make(chan struct{})
-	work.Go(func() {
+	go func() {
 		defer close(ended)
 		d.alone.fire.Run()
-	})
+	}()
 	beat := time.NewTicker(d.every)
 	defer beat.Stop()
 	for {
 		select {
 		case <-ended:
-			work.Wait()
 			return
 		case <-beat.C:
 			d.beat()

@@ -62,34 +62,29 @@ func (m *minter) mint(ctx context.Context, n int, t *tally) ([]*token, error) {
 // owners may have changed.
 func (m *minter) refresh(ctx context.Context, t *tally) error {
 	now := m.o.Now()
+	old := func(p planned) bool { age := now.Sub(p.readAt); return age > pageAge || age < 0 }
 	var ids []int64
 	for _, p := range m.again {
-		if age := now.Sub(p.readAt); age > pageAge || age < 0 {
+		if old(p) {
 			ids = append(ids, p.tenant.ID)
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	tenants, err := m.o.Tenants.ByID(ctx, ids)
+	rows, err := rowsOf(ctx, m.o.Tenants, ids)
 	if err != nil {
 		return err
-	}
-	rows := make(map[int64]db.Tenant, len(tenants))
-	for _, tenant := range tenants {
-		rows[tenant.ID] = tenant
 	}
 	waiting := m.again
 	m.again = nil
 	for _, p := range waiting {
-		if slices.Contains(ids, p.tenant.ID) {
+		if old(p) {
 			row, found := rows[p.tenant.ID]
 			if !found {
 				continue // deleted, and nobody's to serve any more
 			}
-			p.tenant, p.readAt = row, now
-			if p.verdict = due; !row.OwnerID.Valid {
-				p.verdict = noOwner
+			if p.read(row, now); p.verdict == noOwner {
 				t.skip(p)
 				continue
 			}

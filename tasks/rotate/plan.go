@@ -40,6 +40,28 @@ type planned struct {
 	readAt  time.Time // when the row was read
 }
 
+// read takes over a row that was read with its owner, for a tenant that is to be
+// served if it has one.
+func (p *planned) read(row db.Tenant, at time.Time) {
+	p.tenant, p.readAt, p.verdict = row, at, due
+	if !row.OwnerID.Valid {
+		p.verdict = noOwner
+	}
+}
+
+// rowsOf reads tenants with their owners; those that are no more are left out.
+func rowsOf(ctx context.Context, tenants Tenants, ids []int64) (map[int64]db.Tenant, error) {
+	found, err := tenants.ByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := make(map[int64]db.Tenant, len(found))
+	for _, row := range found {
+		rows[row.ID] = row
+	}
+	return rows, nil
+}
+
 // servedInWindow tells for each tenant's last delivery whether it is one of the
 // window. One that lies in the future is not known to be any.
 func servedInWindow(served []time.Time, window tasks.Window, now time.Time) []bool {
@@ -93,17 +115,13 @@ func newPlan(ctx context.Context, o *Options, run tasks.Run) (*plan, error) {
 
 // missing refuses a run for accounts that are no tenants.
 func (p *plan) missing(ctx context.Context) error {
-	tenants, err := p.o.Tenants.ByID(ctx, p.o.Only)
+	rows, err := rowsOf(ctx, p.o.Tenants, p.o.Only)
 	if err != nil {
 		return err
 	}
-	known := make(map[int64]bool, len(tenants))
-	for _, t := range tenants {
-		known[t.ID] = true
-	}
 	var unknown []int64
 	for _, id := range p.o.Only {
-		if !known[id] {
+		if _, known := rows[id]; !known {
 			unknown = append(unknown, id)
 		}
 	}
@@ -178,25 +196,19 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, served []time.Ti
 			ids = append(ids, tenant.ID)
 		}
 	}
-	rows, err := p.o.Tenants.ByID(ctx, ids)
+	rows, err := rowsOf(ctx, p.o.Tenants, ids)
 	if err != nil {
 		return nil, err
-	}
-	owned := make(map[int64]db.Tenant, len(rows))
-	for _, row := range rows {
-		owned[row.ID] = row
 	}
 	page := make([]planned, 0, len(tenants))
 	for i, tenant := range tenants {
 		entry := planned{tenant: tenant, verdict: already, served: served[i], readAt: p.readAt}
 		if p.o.Force || !done[i] {
-			row, found := owned[tenant.ID]
+			row, found := rows[tenant.ID]
 			if !found {
 				continue // deleted between the two looks
 			}
-			if entry.tenant, entry.verdict = row, due; !row.OwnerID.Valid {
-				entry.verdict = noOwner
-			}
+			entry.read(row, p.readAt)
 		}
 		page = append(page, entry)
 	}
