@@ -181,6 +181,20 @@ func fields(ids []int64) []string {
 	return names
 }
 
+// maxAhead is how far ahead of our clock a recorded delivery may lie and still
+// count. Further ahead it comes from a clock that was wrong, and would pass for
+// recent until ours has caught up.
+const maxAhead = time.Minute
+
+// Believable is the time of a recorded delivery, or zero, for not known, where it
+// lies in the future.
+func Believable(delivery, now time.Time) time.Time {
+	if delivery.After(now.Add(maxAhead)) {
+		return time.Time{}
+	}
+	return delivery
+}
+
 // Times are kept as whole milliseconds since 1970.
 func formatTime(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 

@@ -19,9 +19,6 @@ const (
 	// it again. A legacy token that is older than the tenant's last delivery by
 	// less may have come back to Zync after it.
 	portaCache = time.Hour
-	// maxAhead is how far ahead of our clock a recorded delivery may lie and
-	// still count.
-	maxAhead = time.Minute
 	// remembered is how long a delivery stays in the ledger: longer than a purge
 	// is from the next. Older ones belong to tenants that are no more.
 	remembered    = 30 * 24 * time.Hour
@@ -197,9 +194,7 @@ func (j *Janitor) served(ctx context.Context, page []db.StaleToken, now time.Tim
 	}
 	served := make(map[int64]time.Time, len(ids))
 	for i, id := range ids {
-		if !times[i].After(now.Add(maxAhead)) {
-			served[id] = times[i]
-		}
+		served[id] = tasks.Believable(times[i], now)
 	}
 	return served, nil
 }

@@ -16,10 +16,6 @@ const (
 	// pageAge is how long a page is good for: an owner that was read may be
 	// deleted, and a token that belongs to nobody is one that Porta refuses.
 	pageAge = 30 * time.Second
-	// maxAhead is how far ahead of our clock a recorded delivery may lie and
-	// still count. Further ahead it comes from a clock that was wrong, and would
-	// keep its tenant unserved until ours has caught up.
-	maxAhead = time.Minute
 )
 
 // verdict says what a run has to do for a tenant.
@@ -67,11 +63,8 @@ func rowsOf(ctx context.Context, tenants Tenants, ids []int64) (map[int64]db.Ten
 func servedInWindow(served []time.Time, window tasks.Window, now time.Time) []bool {
 	in := make([]bool, len(served))
 	for i, at := range served {
-		if at.After(now.Add(maxAhead)) {
-			served[i] = time.Time{}
-			continue
-		}
-		in[i] = !at.IsZero() && !at.Before(window.Start)
+		served[i] = tasks.Believable(at, now)
+		in[i] = !served[i].IsZero() && !served[i].Before(window.Start)
 	}
 	return in
 }
