@@ -181,13 +181,11 @@ func (t *Tenants) ByID(ctx context.Context, ids []int64) ([]Tenant, error) {
 func (t *Tenants) Count(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if err := t.findMaster(ctx); err != nil {
-		return 0, err
-	}
 	var n int
 	err := t.pool.GetContext(ctx, &n, `
-SELECT 1 + COUNT(*) FROM accounts WHERE provider_account_id = ? AND provider = 1 AND id <> ?`,
-		t.masterID, t.masterID)
+SELECT COUNT(*) + (SELECT COUNT(*) FROM accounts WHERE master = 1)
+  FROM accounts a JOIN accounts m ON a.provider_account_id = m.id
+ WHERE m.master = 1 AND a.provider = 1 AND a.id <> m.id`)
 	if err != nil {
 		return 0, fmt.Errorf("count tenants: %w", scrub(err))
 	}

@@ -12,7 +12,7 @@ const (
 )
 
 // pace bounds how many tokens may be in hand ahead of the pushes: one at first,
-// one more with each that is delivered, and never more than Zync has lately
+// two more with each that is delivered, and never more than Zync has lately
 // taken in a second.
 type pace struct {
 	limit int
@@ -57,7 +57,7 @@ func (p *pace) delivered(now time.Time, concurrency int) {
 		rate = p.rate
 	}
 	second := max(2*concurrency, min(int(rate), maxAheadTokens))
-	p.limit = min(p.limit+1, second)
+	p.limit = min(p.limit+2, second)
 }
 
 // failed falls back to a cautious start.

@@ -12,7 +12,7 @@ import (
 
 const (
 	// pageSize is how many tenants are read at a time.
-	pageSize = 1000
+	pageSize = 2000
 	// pageAge is how long a page is good for: an owner that was read may be
 	// deleted, and a token that belongs to nobody is one that Porta refuses.
 	pageAge = 30 * time.Second

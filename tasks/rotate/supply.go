@@ -86,7 +86,9 @@ func (e *engine) wanted(now time.Time) int {
 		limit = max(limit, 2) // the first tenant may be in trouble of its own
 	}
 	n := limit - e.queue.ahead(now) - e.inFlight - len(e.breaker.tenants)
-	if n < max(1, limit/2) {
+	// The quarter that is left to push covers the time that an insert takes, and
+	// batches are large.
+	if n < max(1, limit*3/4) {
 		return 0
 	}
 	return n
