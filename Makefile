@@ -40,7 +40,7 @@ $(LINT):
 	@mv .tools/golangci-lint $(LINT)
 
 ## bench: what the scheduler costs against bare alternatives, into docs/performance.md
-BENCH ?= -tenants 5000 -large 100000 -buyers 1000000 -stale 1000000
+BENCH ?= -tenants 5000 -sizes 1000,10000,100000,1000000 -buyers 1000000 -stale 1000000
 bench: deps build
 	@go build -o bin/bench ./tests/bench && exec bin/bench -bin bin/scheduler -json bin/bench.json -page docs/performance.md $(BENCH)
 

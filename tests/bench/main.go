@@ -11,7 +11,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -20,18 +23,21 @@ func main() {
 	o := options{}
 	flag.StringVar(&o.binary, "bin", "bin/scheduler", "the scheduler's binary")
 	flag.IntVar(&o.tenants, "tenants", 3000, "tenants for the comparisons of rates")
-	flag.IntVar(&o.large, "large", 10_000, "tenants for a large installation; a tenth of them for a small one")
+	sizes := flag.String("sizes", "1000,10000", "tenants of the installations of which memory and statements are measured")
 	flag.IntVar(&o.buyers, "buyers", 100_000, "buyers among the tenants")
 	flag.IntVar(&o.stale, "stale", 50_000, "stale tokens for the janitor")
 	flag.IntVar(&o.rounds, "rounds", 3, "runs of each comparison, of which the median counts")
 	flag.StringVar(&o.json, "json", "", "file for the results as JSON")
-	flag.StringVar(&o.page, "page", "", "file for the results as Markdown")
+	flag.StringVar(&o.page, "page", "", "file for the results as Markdown; its plots go beside it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
-	if *bare {
+	o.installations, err = numbers(*sizes)
+	switch {
+	case err != nil:
+	case *bare:
 		err = bareClient(ctx, os.Stdin)
-	} else {
+	default:
 		err = run(ctx, o)
 	}
 	stop()
@@ -42,8 +48,20 @@ func main() {
 }
 
 type options struct {
-	binary, json, page                    string
-	tenants, large, buyers, stale, rounds int
+	binary, json, page             string
+	tenants, buyers, stale, rounds int
+	installations                  []int
+}
+
+func numbers(list string) (all []int, err error) {
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 // result is a line of the table.
@@ -60,6 +78,9 @@ type bench struct {
 	options
 	*world
 	results []result
+	// For the plots: rate and memory by tenants, rate and latency by pushes at a
+	// time.
+	bySize, byWidth []point
 }
 
 func (b *bench) add(what string, value float64, unit, target string, met bool) {
@@ -86,7 +107,7 @@ func run(ctx context.Context, o options) error {
 	}
 	defer w.close()
 	b := &bench{options: o, world: w}
-	for _, part := range []func(context.Context) error{b.rates, b.sizes, b.listing, b.janitor, b.idle} {
+	for _, part := range []func(context.Context) error{b.rates, b.widths, b.auto, b.sizes, b.listing, b.janitor, b.idle} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -100,10 +121,13 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	if o.page != "" {
-		return b.writePage(ctx)
+	if o.page == "" {
+		return nil
 	}
-	return nil
+	if err := b.plot(filepath.Dir(o.page)); err != nil {
+		return err
+	}
+	return b.writePage(ctx)
 }
 
 func median(values []float64) float64 {

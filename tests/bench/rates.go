@@ -23,38 +23,41 @@ func (b *bench) rates(ctx context.Context) error {
 		takes       time.Duration
 		target      float64
 	}{{3, 5 * time.Millisecond, 0.95}, {32, 0, 0.90}} {
-		rate, cpu, err := b.compare(ctx, seeded, c.concurrency, c.takes)
+		rate, cpu, mysql, err := b.compare(ctx, seeded, c.concurrency, c.takes)
 		if err != nil {
 			return err
 		}
 		name := fmt.Sprintf("at %d with %s of service time", c.concurrency, c.takes)
 		b.atLeast("tenants/s of a rotation against a bare client's, "+name, rate, "ratio", c.target)
 		b.atMost("CPU per pushed tenant against the bare client's, "+name, cpu, "ratio", 1.3)
+		fmt.Printf("%-66s %10.2f ratio\n", "  and MariaDB's CPU for it", mysql)
 	}
 	return b.hung(ctx, seeded)
 }
 
-func (b *bench) compare(ctx context.Context, seeded *porta.Seeded, concurrency int, takes time.Duration) (rate, cpu float64, err error) {
+func (b *bench) compare(ctx context.Context, seeded *porta.Seeded, concurrency int, takes time.Duration) (rate, cpu, mysql float64, err error) {
 	ids := slices.Collect(maps.Keys(seeded.Owners))
-	var rates, cpus []float64
+	var rates, cpus, servers []float64
 	for range b.rounds {
 		z, err := zyncFor(seeded, concurrency, takes)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 		base, err := bare(ctx, job{z.URL, concurrency, ids})
 		if err == nil {
 			var ours spent
+			before := processorTime(b.mariadb.Pid())
 			ours, err = b.once(ctx, b.binary, z, "--task=rotate", "--force", fmt.Sprintf("--push-concurrency=%d", concurrency))
 			rates = append(rates, base.task.Seconds()/ours.task.Seconds())
 			cpus = append(cpus, ours.cpu.Seconds()/base.cpu.Seconds())
+			servers = append(servers, (processorTime(b.mariadb.Pid())-before).Seconds()/base.cpu.Seconds())
 		}
 		z.Close()
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 	}
-	return median(rates), median(cpus), nil
+	return median(rates), median(cpus), median(servers), nil
 }
 
 // hung has one tenant in a hundred hang to the time-out, and looks at the others.

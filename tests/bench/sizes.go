@@ -10,10 +10,10 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
-// sizes rotates a small and a large installation and looks at memory, at what was
+// sizes rotates installations of different sizes and looks at memory, at what was
 // asked of MySQL and Redis, and at a run that finds everyone served.
 func (b *bench) sizes(ctx context.Context) error {
-	for _, tenants := range []int{b.large / 10, b.large} {
+	for _, tenants := range b.installations {
 		seeded, err := b.seed(ctx, tenants, 0)
 		if err != nil {
 			return err
@@ -41,7 +41,11 @@ func (b *bench) sizes(ctx context.Context) error {
 		}
 		thousands := float64(len(seeded.Owners)) / 1000
 		at := fmt.Sprintf(", %d tenants", tenants)
+		b.bySize = append(b.bySize, point{float64(tenants), float64(len(seeded.Owners)) / ours.task.Seconds(), ours.maxRSS})
 		b.atMost("peak resident memory"+at, ours.maxRSS, "MiB", 32)
+		if tenants < 10_000 {
+			continue // a run's beginning is most of it
+		}
 		b.atMost("SQL statements per 1,000 tenants"+at, (moreStatements-statements)/thousands, "", 5)
 		b.atMost("Redis commands per 1,000 tenants"+at, (moreCommands-commands)/thousands, "", 5)
 		b.atMost("a run where everyone is served, per 100,000 tenants"+at, again.task.Seconds()*100/thousands, "s", 1)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/tests/porta"
@@ -112,26 +113,35 @@ func measure(cmd *exec.Cmd) (spent, error) {
 			s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 			return s, err
 		case <-time.After(10 * time.Millisecond):
-			if peak, err := memory(cmd.Process.Pid, "VmHWM"); err == nil {
+			if _, peak, err := memory(cmd.Process.Pid); err == nil {
 				s.maxRSS = peak
 			}
 		}
 	}
 }
 
-// memory is a figure of a process's status, in MiB.
-func memory(pid int, name string) (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// memory is what a process holds and has held at most, in MiB.
+func memory(pid int) (now, peak float64, err error) {
+	process, err := procfs.NewProc(pid)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	for line := range strings.Lines(string(status)) {
-		var kib float64
-		if _, err := fmt.Sscanf(line, name+": %f kB", &kib); err == nil {
-			return kib / 1024, nil
-		}
+	status, err := process.NewStatus()
+	return float64(status.VmRSS) / (1 << 20), float64(status.VmHWM) / (1 << 20), err
+}
+
+// processorTime is the CPU that a process has used; zero where that is not to be
+// had.
+func processorTime(pid int) time.Duration {
+	process, err := procfs.NewProc(pid)
+	if err != nil {
+		return 0
 	}
-	return 0, fmt.Errorf("no %s of process %d", name, pid)
+	stat, err := process.Stat()
+	if err != nil {
+		return 0
+	}
+	return time.Duration(stat.CPUTime() * float64(time.Second))
 }
 
 func (w *world) env(z *zync.Zync) []string {

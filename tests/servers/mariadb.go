@@ -87,6 +87,9 @@ func (m *MariaDB) Config() *mysql.Config {
 	return cfg
 }
 
+// Pid is the server's process.
+func (m *MariaDB) Pid() int { return m.process.cmd.Process.Pid }
+
 // Stop shuts the server down.
 func (m *MariaDB) Stop() { m.process.end() }
 

@@ -3,6 +3,7 @@ package zync
 import (
 	"net"
 	"sync"
+	"time"
 )
 
 // threads lets as many connections in as Zync has threads. The others wait, as
@@ -22,17 +23,18 @@ func (t *threads) Accept() (net.Conn, error) {
 	z.open++
 	z.mostOpen = max(z.mostOpen, z.open)
 	z.mu.Unlock()
-	return &thread{Conn: conn, zync: z}, nil
+	return &thread{Conn: conn, zync: z, opened: time.Now()}, nil
 }
 
 // thread is a connection: its first read waits for a thread.
 type thread struct {
 	net.Conn
-	zync  *Zync
-	begin sync.Once
-	end   sync.Once
-	count sync.Once
-	taken bool
+	zync   *Zync
+	opened time.Time
+	begin  sync.Once
+	end    sync.Once
+	count  sync.Once
+	taken  bool
 }
 
 // answered counts the connection as closed: its client may open another as soon
@@ -42,6 +44,7 @@ func (t *thread) answered() {
 		t.zync.mu.Lock()
 		defer t.zync.mu.Unlock()
 		t.zync.open--
+		t.zync.waited += time.Since(t.opened)
 	})
 }
 

@@ -65,6 +65,7 @@ type Zync struct {
 	pushes   int
 	open     int
 	mostOpen int
+	waited   time.Duration // by all connections, from their opening to the answer
 }
 
 // Options describe a stand-in.
@@ -148,6 +149,20 @@ func (z *Zync) Pushes() int {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.pushes
+}
+
+// Open is how many connections wait for their answer.
+func (z *Zync) Open() int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.open
+}
+
+// Latency is how long an answer took on average, as its client saw it.
+func (z *Zync) Latency() time.Duration {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.waited / time.Duration(max(1, z.pushes))
 }
 
 // MostOpen is the most connections that waited for their answer at a time.
