@@ -113,6 +113,11 @@ func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, 
 	if !after.started {
 		return t.first(ctx, limit)
 	}
+	if t.masterID == 0 { // a list that begins in the middle
+		if err := t.findMaster(ctx); err != nil {
+			return nil, after, err
+		}
+	}
 	since := after.createdAt.Time.UTC().Format("2006-01-02 15:04:05")
 	if !after.createdAt.Valid {
 		since = "1000-01-01 00:00:00" // before every date: NULL sorts first

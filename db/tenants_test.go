@@ -55,6 +55,20 @@ func TestTenantsPageByPage(t *testing.T) {
 	_ = p
 }
 
+// A run that is taken up again begins in the middle, in a process that has not
+// read the beginning.
+func TestTenantsFromTheMiddle(t *testing.T) {
+	t.Parallel()
+	_, _, pool := open(t, porta.Seed{Tenants: 20, Buyers: 50})
+	first, cursor, err := db.NewTenants(pool, "3scaleadmin").Page(t.Context(), db.Cursor{}, 8)
+	must(t, err)
+	rest, _, err := db.NewTenants(pool, "3scaleadmin").Page(t.Context(), cursor, 100)
+	must(t, err)
+	if len(first) != 8 || len(first)+len(rest) != 21 {
+		t.Errorf("%d and %d tenants, want 8 and 13", len(first), len(rest))
+	}
+}
+
 func TestOwnersAreThosePortaWouldChoose(t *testing.T) {
 	t.Parallel()
 	_, seeded, pool := open(t, porta.Seed{Tenants: 150, Buyers: 500})
