@@ -19,11 +19,19 @@ func TestLeaseOnRedis(t *testing.T) {
 	t.Parallel()
 	client := servers.RedisClient(t)
 	prefix := "token-scheduler:{" + t.Name() + "}:"
-	locker := locks.New(client, prefix, time.Second)
+	locker := locks.New(client, prefix, time.Second, "me")
 	lease, err := locker.Acquire(t.Context(), "leader")
 	must(t, err)
 	if _, err := locker.Acquire(t.Context(), "leader"); !errors.Is(err, locks.ErrHeld) {
 		t.Fatalf("error %v, want ErrHeld", err)
+	}
+	holder, held, err := locks.Holder(t.Context(), client, prefix+"leader")
+	must(t, err)
+	if holder != "me" || !held {
+		t.Errorf("holder %q, held %t", holder, held)
+	}
+	if _, held, err := locks.Holder(t.Context(), client, prefix+"run:x"); held || err != nil {
+		t.Errorf("a lease that nobody has: held %t, %v", held, err)
 	}
 	time.Sleep(1500 * time.Millisecond) // longer than its life: it is kept
 	if lease.Context().Err() != nil {
@@ -55,7 +63,7 @@ func TestTrustEndsBeforeRedisGivesTheLeaseAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := sim.NewRedis()
-				lease, err := locks.New(r, "p:", life).Acquire(t.Context(), "x")
+				lease, err := locks.New(r, "p:", life, "").Acquire(t.Context(), "x")
 				must(t, err)
 				time.Sleep(7 * time.Minute)
 				if lease.Context().Err() != nil {
@@ -81,7 +89,7 @@ func TestTrustEndsBeforeRedisGivesTheLeaseAway(t *testing.T) {
 func TestShortTroubleDoesNotLoseTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := sim.NewRedis()
-		lease, err := locks.New(r, "p:", 15*time.Second).Acquire(t.Context(), "x")
+		lease, err := locks.New(r, "p:", 15*time.Second, "").Acquire(t.Context(), "x")
 		must(t, err)
 		for range 20 {
 			r.Refuse(errors.New("connection refused"))

@@ -16,22 +16,24 @@ const ledgerTimeout = 3 * time.Second
 // scanPage is how many entries one step of a walk over the ledger reads.
 const scanPage = 1000
 
-// Ledger is the record on Redis of each tenant's last delivery and of each
-// task's last success. It may be lost at any moment; a missing entry means
+// Ledger is the record on Redis of each tenant's last delivery and failure, and
+// of each task's last run. It may be lost at any moment; a missing entry means
 // "not known", and costs a rotation that was not needed.
 type Ledger struct {
 	client redis.UniversalClient
 	prefix string
+	by     string
 }
 
-// NewLedger keeps the record under keys that begin with prefix.
-func NewLedger(client redis.UniversalClient, prefix string) *Ledger {
-	return &Ledger{client: client, prefix: prefix}
+// NewLedger keeps the record under keys that begin with prefix; by names the
+// process that writes to it.
+func NewLedger(client redis.UniversalClient, prefix, by string) *Ledger {
+	return &Ledger{client: client, prefix: prefix, by: by}
 }
 
 func (l *Ledger) deliveries() string { return l.prefix + "deliveries" }
 func (l *Ledger) failures() string   { return l.prefix + "failures" }
-func (l *Ledger) successes() string  { return l.prefix + "successes" }
+func (l *Ledger) runs() string       { return l.prefix + "runs" }
 func (l *Ledger) resume() string     { return l.prefix + "resume" }
 
 // Deliveries returns the time of each tenant's last delivery, in the order of
@@ -63,7 +65,11 @@ func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, fail
 	}
 	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
-	_, err := l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	failures, err := l.sinceWhen(ctx, failed, now)
+	if err != nil {
+		return err
+	}
+	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		if len(delivered) > 0 {
 			pairs, ids := make([]any, 0, 2*len(delivered)), make([]int64, 0, len(delivered))
 			for id, at := range delivered {
@@ -73,38 +79,13 @@ func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, fail
 			pipe.HSet(ctx, l.deliveries(), pairs...)
 			pipe.HDel(ctx, l.failures(), fields(ids)...)
 		}
-		for id, reason := range failed {
-			// The first failure since the last delivery keeps its time.
-			pipe.HSetNX(ctx, l.failures(), strconv.FormatInt(id, 10), formatTime(now)+" "+reason)
+		if len(failures) > 0 {
+			pipe.HSet(ctx, l.failures(), failures...)
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("record deliveries: %w", err)
-	}
-	return nil
-}
-
-// LastSuccess returns when the task last succeeded; zero where that is not known.
-func (l *Ledger) LastSuccess(ctx context.Context, task string) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
-	text, err := l.client.HGet(ctx, l.successes(), task).Result()
-	if errors.Is(err, redis.Nil) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read last success: %w", err)
-	}
-	return parseTime(text), nil
-}
-
-// RecordSuccess notes that the task succeeded at a time.
-func (l *Ledger) RecordSuccess(ctx context.Context, task string, at time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
-	if err := l.client.HSet(ctx, l.successes(), task, formatTime(at)).Err(); err != nil {
-		return fmt.Errorf("record success: %w", err)
 	}
 	return nil
 }
@@ -135,8 +116,8 @@ func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
 	return nil
 }
 
-// Forget drops the deliveries and failures of tenants not served since before,
-// most of which are no more. It walks the ledger in short steps.
+// Forget drops deliveries and failures from before a time; most belong to tenants
+// that are no more. It walks the ledger in short steps.
 func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
 	var cursor uint64
 	for {
@@ -150,9 +131,13 @@ func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
 			return fmt.Errorf("forget old deliveries: %w", err)
 		}
 		if cursor = next; cursor == 0 {
-			return nil
+			break
 		}
 	}
+	if err := l.forgetFailures(ctx, before); err != nil {
+		return fmt.Errorf("forget old failures: %w", err)
+	}
+	return nil
 }
 
 func (l *Ledger) forget(ctx context.Context, pairs []string, before time.Time) error {
@@ -165,12 +150,7 @@ func (l *Ledger) forget(ctx context.Context, pairs []string, before time.Time) e
 	if len(old) == 0 {
 		return nil
 	}
-	_, err := l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.HDel(ctx, l.deliveries(), old...)
-		pipe.HDel(ctx, l.failures(), old...)
-		return nil
-	})
-	return err
+	return l.client.HDel(ctx, l.deliveries(), old...).Err()
 }
 
 func fields(ids []int64) []string {

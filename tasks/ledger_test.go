@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 func newTestLedger(t *testing.T) *Ledger {
 	t.Helper()
-	return NewLedger(servers.RedisClient(t), "token-scheduler:{"+t.Name()+time.Now().String()+"}:")
+	return NewLedger(servers.RedisClient(t), "token-scheduler:{"+t.Name()+time.Now().String()+"}:", "here:1")
 }
 
 func must(t *testing.T, err error) {
@@ -45,14 +46,41 @@ func TestLedgerOfFailures(t *testing.T) {
 	now := time.Now()
 	must(t, l.Record(t.Context(), nil, map[int64]string{3: "first"}, now))
 	must(t, l.Record(t.Context(), nil, map[int64]string{3: "second"}, now.Add(time.Hour)))
-	value, err := l.client.HGet(t.Context(), l.failures(), "3").Result()
+	must(t, l.Record(t.Context(), nil, map[int64]string{4: "of a tenant that is no more"}, now.Add(-time.Hour)))
+	must(t, l.client.HSet(t.Context(), l.failures(), "x", "not ours", "5", "nor this").Err())
+	worst, failing, atRisk, err := l.Failures(t.Context(), now.Add(-time.Minute), now.Add(-12*time.Hour), 10)
 	must(t, err)
-	if want := formatTime(now) + " first"; value != want {
-		t.Errorf("failure %q, want %q: since when it fails must stay", value, want)
+	if len(worst) != 1 || failing != 1 || atRisk != 1 {
+		t.Fatalf("%d failing, %d at risk: %+v", failing, atRisk, worst)
+	}
+	if f := worst[0]; f.TenantID != 3 || f.Reason != "second" || !f.Delivered.IsZero() ||
+		f.Since.UnixMilli() != now.UnixMilli() || f.Last.UnixMilli() != now.Add(time.Hour).UnixMilli() {
+		t.Errorf("failure %+v: since when it fails must stay, and the last reason count", f)
 	}
 	must(t, l.Record(t.Context(), map[int64]time.Time{3: now}, nil, now))
-	if n, _ := l.client.HLen(t.Context(), l.failures()).Result(); n != 0 {
-		t.Error("a delivery does not end a failure")
+	if _, failing, _, err := l.Failures(t.Context(), now.Add(-time.Minute), now, 10); err != nil || failing != 0 {
+		t.Errorf("%d failing, %v: a delivery ends a failure", failing, err)
+	}
+	must(t, l.Forget(t.Context(), now.Add(-time.Minute)))
+	if n, _ := l.client.HLen(t.Context(), l.failures()).Result(); n != 1 { // what is not ours
+		t.Errorf("%d failures are left after an hour", n)
+	}
+}
+
+func TestWorstFailuresComeFirst(t *testing.T) {
+	t.Parallel()
+	l := newTestLedger(t)
+	now := time.Now().Truncate(time.Millisecond)
+	failed, delivered := map[int64]string{}, map[int64]time.Time{}
+	for id := int64(1); id <= 3000; id++ { // more than one step of the walk
+		failed[id], delivered[id] = "zync answered 500", now.Add(-time.Duration(id)*time.Minute)
+	}
+	must(t, l.Record(t.Context(), delivered, nil, now))
+	must(t, l.Record(t.Context(), nil, failed, now))
+	worst, failing, atRisk, err := l.Failures(t.Context(), now, now.Add(-1000*time.Minute-time.Second), 5)
+	must(t, err)
+	if failing != 3000 || atRisk != 2000 || len(worst) != 5 || worst[0].TenantID != 3000 || worst[4].TenantID != 2996 {
+		t.Errorf("%d failing, %d at risk, first %+v", failing, atRisk, worst)
 	}
 }
 
@@ -67,7 +95,11 @@ func TestLedgerOfRuns(t *testing.T) {
 		t.Errorf("an empty ledger knows of %s and %d", last, id)
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	must(t, l.RecordSuccess(t.Context(), Janitor, now))
+	must(t, l.RecordRun(t.Context(), Report{
+		Task: Janitor, Outcome: Success, Duration: time.Minute,
+		Result: Result{Counts: []Count{{"purged", 7}}, Complete: true},
+	}, "r1", now))
+	must(t, l.RecordRun(t.Context(), Report{Task: Janitor, Outcome: Failed, Err: errors.New("boom")}, "r2", now.Add(time.Hour)))
 	must(t, l.RecordResume(t.Context(), 42))
 	last, err = l.LastSuccess(t.Context(), Janitor)
 	must(t, err)
@@ -75,5 +107,15 @@ func TestLedgerOfRuns(t *testing.T) {
 	must(t, err)
 	if !last.Equal(now) || id != 42 {
 		t.Errorf("success %s and place %d, want %s and 42", last, id, now)
+	}
+	known, err := l.Histories(t.Context(), Janitor, Rotate)
+	must(t, err)
+	h := known[Janitor]
+	if h.Last == nil || h.Last.RunID != "r2" || h.Last.Outcome != Failed || h.Last.Error != "boom" || h.Last.By != "here:1" ||
+		!h.Success.Equal(now) || !h.Complete.Equal(now.Add(-time.Minute)) {
+		t.Errorf("history %+v, last run %+v", h, h.Last)
+	}
+	if h := known[Rotate]; h.Last != nil || !h.Success.IsZero() || !h.Complete.IsZero() {
+		t.Errorf("a task that never ran has the history %+v", h)
 	}
 }

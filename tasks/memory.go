@@ -51,8 +51,8 @@ func (m *Memory) RecordResume(_ context.Context, id int64) error {
 	return nil
 }
 
-// RecordSuccess forgets: without Redis there is nobody to tell.
-func (*Memory) RecordSuccess(context.Context, string, time.Time) error { return nil }
+// RecordRun forgets: without Redis there is nobody to tell.
+func (*Memory) RecordRun(context.Context, Report, string, time.Time) error { return nil }
 
 // NoLeases hands out leases that nothing stands behind, for runs that MySQL's
 // lock alone keeps apart.

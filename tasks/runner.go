@@ -29,15 +29,15 @@ type Leases interface {
 	Acquire(ctx context.Context, name string) (Lease, error)
 }
 
-// Successes is the record of when a task last succeeded.
-type Successes interface {
-	RecordSuccess(ctx context.Context, task string, at time.Time) error
+// Record keeps what became of a task's last run.
+type Record interface {
+	RecordRun(ctx context.Context, report Report, runID string, ended time.Time) error
 }
 
 // Runner runs tasks, one run of each at a time across all processes.
 type Runner struct {
 	Leases  Leases
-	Record  Successes
+	Record  Record
 	Metrics *Metrics
 	Log     *slog.Logger
 	Now     func() time.Time
@@ -50,8 +50,8 @@ type Runner struct {
 func (r *Runner) Run(ctx context.Context, task Task, window Window, drain <-chan struct{}) Report {
 	run := r.newRun(task, window, drain)
 	report := r.report(run, task, func() (Result, error) { return r.underLease(ctx, task, run) })
-	if report.Outcome == Success {
-		r.succeeded(ctx, run, task.Name())
+	if report.Outcome != Busy {
+		r.record(ctx, run, report)
 	}
 	r.Metrics.ran(report)
 	return report
@@ -88,11 +88,17 @@ func safely(ctx context.Context, task Task, run Run) (Result, error) {
 	return result, err
 }
 
-func (r *Runner) succeeded(ctx context.Context, run Run, task string) {
+func (r *Runner) record(ctx context.Context, run Run, report Report) {
 	now := r.Now()
-	r.Metrics.succeeded(task, now)
-	if err := r.Record.RecordSuccess(context.WithoutCancel(ctx), task, now); err != nil {
-		run.Log.Warn("success not recorded; after a restart it may be made up for", "err", err)
+	if report.Outcome == Success {
+		r.Metrics.succeeded(report.Task, now)
+	}
+	err := r.Record.RecordRun(context.WithoutCancel(ctx), report, run.ID, now)
+	switch {
+	case err != nil && report.Outcome == Success:
+		run.Log.Warn("run not recorded; after a restart it may be made up for", "err", err)
+	case err != nil:
+		run.Log.Debug("run not recorded; --status shows the one before it", "err", err)
 	}
 }
 

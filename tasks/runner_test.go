@@ -51,10 +51,16 @@ type fakeLease struct {
 func (l fakeLease) Context() context.Context { return l.ctx }
 func (l fakeLease) Release() error           { l.leases.released++; return nil }
 
-type fakeRecord struct{ at time.Time }
+type fakeRecord struct {
+	at   time.Time // of the last success
+	last Report
+}
 
-func (r *fakeRecord) RecordSuccess(_ context.Context, _ string, at time.Time) error {
-	r.at = at
+func (r *fakeRecord) RecordRun(_ context.Context, report Report, _ string, ended time.Time) error {
+	r.last = report
+	if report.Outcome == Success {
+		r.at = ended
+	}
 	return nil
 }
 

@@ -57,6 +57,7 @@ type Result struct {
 	Failures []Failure // the first hundred; nil for a task without single items
 	Failed   int       // items that failed
 	Done     int       // items that were served, now or earlier
+	Complete bool      // every item was reached, served or not
 }
 
 // Count is one number of a report. Reports list them in their order.

@@ -149,7 +149,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 			return writer, nil
 		},
 	}
-	locker := locks.New(redis, "p:", w.times.lease)
+	locker := locks.New(redis, "p:", w.times.lease, "")
 	runner := &tasks.Runner{
 		Leases: leases{locker}, Record: ledger, Log: log, Now: now,
 		Metrics: tasks.NewMetrics(registry, tasks.Rotate, tasks.Janitor),

@@ -99,7 +99,9 @@ func (j *Janitor) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) 
 			run.Log.Warn("old deliveries not forgotten; the next purge tries again", "err", err)
 		}
 	}
-	return t.result(), err
+	result := t.result()
+	result.Complete = err == nil
+	return result, err
 }
 
 // sweep goes over the stale tokens from the first to the last.

@@ -111,8 +111,11 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 		run.Log.Warn("tenants skipped: they have no admin for a token to belong to; give them one in porta",
 			"tenants", e.tally.noOwner, "tenant_ids", e.tally.ownerless)
 	}
+	e.logAtRisk()
 	r.o.Metrics.survey(e.tally)
-	return e.tally.result(), err
+	result := e.tally.result()
+	result.Complete = e.exhausted && len(r.o.Only) == 0
+	return result, err
 }
 
 func dryRun(ctx context.Context, plan *plan) (tasks.Result, error) {

@@ -18,6 +18,9 @@ type tally struct {
 	// oldest is the earliest last delivery of a tenant that is served.
 	oldest  time.Time
 	lagging lagging // of those that failed
+	// lastServed are the failing tenants with their last deliveries, the first
+	// hundred.
+	lastServed []planned
 }
 
 // lagging counts tenants by the minute of their last delivery, in seconds since
@@ -100,6 +103,9 @@ func (t *tally) servedAt(at time.Time) {
 func (t *tally) fail(p planned, reason string) bool {
 	t.failed++
 	t.lagging.add(p.served)
+	if len(t.lastServed) < maxFailures {
+		t.lastServed = append(t.lastServed, p)
+	}
 	if len(t.failures) == maxFailures {
 		return false
 	}

@@ -74,6 +74,23 @@ func (v *Verifier) Verify(ctx context.Context, tenant db.Tenant, token db.Secret
 	return nil
 }
 
+// Reach asks for the same without a token and returns Porta's status: 401 or 403
+// where it is Porta that answers.
+func (v *Verifier) Reach(ctx context.Context, tenant db.Tenant) (status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	request, err := v.request(ctx, tenant)
+	if err != nil {
+		return 0, err
+	}
+	response, err := v.http.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("ask porta: %w", unwrapURL(err))
+	}
+	_ = response.Body.Close()
+	return response.StatusCode, nil
+}
+
 func (v *Verifier) request(ctx context.Context, tenant db.Tenant) (*http.Request, error) {
 	endpoint, err := endpointOf(tenant)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 // ledgerTimeout is how long the ledger waits for Redis.
@@ -66,7 +68,11 @@ func (l *Ledger) LastSuccess(ctx context.Context, task string) (at time.Time, er
 	return at, err
 }
 
-// RecordSuccess implements the record of a runner.
-func (l *Ledger) RecordSuccess(ctx context.Context, task string, at time.Time) error {
-	return l.call(ctx, func(d *redisData) { d.successes[task] = at })
+// RecordRun implements the record of a runner.
+func (l *Ledger) RecordRun(ctx context.Context, report tasks.Report, _ string, ended time.Time) error {
+	return l.call(ctx, func(d *redisData) {
+		if report.Outcome == tasks.Success {
+			d.successes[report.Task] = ended
+		}
+	})
 }

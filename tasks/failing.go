@@ -1,0 +1,169 @@
+package tasks
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Failing is a tenant whose last push failed.
+type Failing struct {
+	TenantID int64
+	Reason   string    // of the last failure
+	Since    time.Time // the first failure since the last delivery
+	Last     time.Time // the last failure
+	// Delivered is the last delivery; zero where none is known.
+	Delivered time.Time
+}
+
+// rank sorts the failing: at risk, of unknown age, recently served.
+func (f Failing) rank(risky time.Time) int {
+	switch {
+	case f.Delivered.IsZero():
+		return 1
+	case f.Delivered.Before(risky):
+		return 0
+	}
+	return 2
+}
+
+// A failure is kept as the times of the first and the last, and the reason.
+func formatFailure(since, last time.Time, reason string) string {
+	return formatTime(since) + " " + formatTime(last) + " " + reason
+}
+
+func parseFailure(text string) (f Failing) {
+	since, rest, _ := strings.Cut(text, " ")
+	last, reason, _ := strings.Cut(rest, " ")
+	f.Since, f.Last, f.Reason = parseTime(since), parseTime(last), reason
+	return f
+}
+
+// sinceWhen returns the fields and values of failures to be recorded. The first
+// failure since the last delivery keeps its time.
+func (l *Ledger) sinceWhen(ctx context.Context, failed map[int64]string, now time.Time) ([]any, error) {
+	if len(failed) == 0 {
+		return nil, nil
+	}
+	ids := make([]int64, 0, len(failed))
+	for id := range failed {
+		ids = append(ids, id)
+	}
+	known, err := l.client.HMGet(ctx, l.failures(), fields(ids)...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read failures: %w", err)
+	}
+	pairs := make([]any, 0, 2*len(ids))
+	for i, id := range ids {
+		since := now
+		if text, ok := known[i].(string); ok {
+			if first := parseFailure(text).Since; !first.IsZero() && first.Before(now) {
+				since = first
+			}
+		}
+		pairs = append(pairs, strconv.FormatInt(id, 10), formatFailure(since, now, failed[id]))
+	}
+	return pairs, nil
+}
+
+// Failures returns how many tenants have failed since a time without having been
+// served again, how many of them were last served before risky or never as far
+// as is known, and up to limit of them: those first whose token is known to die
+// soonest, then those of whose token nothing is known.
+// Older failures belong to tenants that are no more: a rotation that reaches
+// everyone renews the others.
+func (l *Ledger) Failures(ctx context.Context, since, risky time.Time, limit int) (worst []Failing, failing, atRisk int, err error) {
+	err = l.walkFailures(ctx, func(page []Failing) {
+		for _, f := range page {
+			if f.Last.Before(since) {
+				continue
+			}
+			failing++
+			if f.Delivered.Before(risky) {
+				atRisk++
+			}
+			worst = append(worst, f)
+		}
+		slices.SortFunc(worst, func(a, b Failing) int {
+			return cmp.Or(cmp.Compare(a.rank(risky), b.rank(risky)),
+				a.Delivered.Compare(b.Delivered), cmp.Compare(a.TenantID, b.TenantID))
+		})
+		worst = worst[:min(len(worst), limit)]
+	})
+	return worst, failing, atRisk, err
+}
+
+// walkFailures reads all failures, a page at a time.
+func (l *Ledger) walkFailures(ctx context.Context, visit func([]Failing)) error {
+	seen := map[int64]bool{} // a walk may meet an entry twice
+	var cursor uint64
+	for {
+		page, next, err := l.pageOfFailures(ctx, cursor, seen)
+		if err != nil {
+			return err
+		}
+		visit(page)
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+func (l *Ledger) pageOfFailures(ctx context.Context, cursor uint64, seen map[int64]bool) ([]Failing, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	pairs, next, err := l.client.HScan(ctx, l.failures(), cursor, "", scanPage).Result()
+	if err != nil {
+		return nil, 0, fmt.Errorf("read failures: %w", err)
+	}
+	var page []Failing
+	var ids []int64
+	for i := 0; i+1 < len(pairs); i += 2 {
+		id, err := strconv.ParseInt(pairs[i], 10, 64)
+		if err != nil || seen[id] {
+			continue // not ours, or met before
+		}
+		seen[id] = true
+		f := parseFailure(pairs[i+1])
+		f.TenantID = id
+		page, ids = append(page, f), append(ids, id)
+	}
+	served, err := l.Deliveries(ctx, ids)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range page {
+		page[i].Delivered = served[i]
+	}
+	return page, next, nil
+}
+
+// forgetFailures drops those whose last failure lies before a time.
+func (l *Ledger) forgetFailures(ctx context.Context, before time.Time) error {
+	var old []int64
+	err := l.walkFailures(ctx, func(page []Failing) {
+		for _, f := range page {
+			if f.Last.Before(before) {
+				old = append(old, f.TenantID)
+			}
+		}
+	})
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for part := range slices.Chunk(old, scanPage) {
+			pipe.HDel(ctx, l.failures(), fields(part)...)
+		}
+		return nil
+	})
+	return err
+}
