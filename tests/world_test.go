@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 	"github.com/token-scheduler/token-scheduler/tests/zync"
@@ -69,6 +71,16 @@ func newWorldOn(t *testing.T, p *porta.Porta, redisURL string, tenants int) *wor
 	}
 	t.Cleanup(w.searchForSecrets)
 	return w
+}
+
+// redis is a client of the world's Redis.
+func (w *world) redis() *redis.Client {
+	w.t.Helper()
+	opts, err := redis.ParseURL(w.env["REDIS_URL"])
+	must(w.t, err)
+	client := redis.NewClient(opts)
+	w.t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 func must(t *testing.T, err error) {

@@ -14,6 +14,7 @@ func (d *daemon) redisIsBack() {
 	d.awaySince = time.Time{}
 	d.away.reset()
 	d.gauges.alone.Set(0)
+	d.role.Store("standby")
 }
 
 // redisIsAway says so, and rotates all the same once tokens would pass half their
@@ -37,6 +38,7 @@ func (d *daemon) redisIsAway(err error) {
 		return
 	}
 	d.gauges.alone.Set(1)
+	d.role.Store("without_redis")
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

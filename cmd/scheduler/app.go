@@ -30,14 +30,20 @@ type app struct {
 	pool     *sqlx.DB
 	redis    redis.UniversalClient
 	registry *prometheus.Registry
+	self     holder
 	locker   *locks.Locker
 	ledger   *tasks.Ledger
+	status   *statusSource
 	runner   *tasks.Runner
 	rotate   *rotate.Rotation
 	alone    *rotate.Rotation // as rotate, but for a time without Redis
 	janitor  *janitor.Janitor
 	now      func() time.Time
 }
+
+// keyPrefix begins each key of an installation. Its name is a hash tag, so that
+// one slot of a Redis Cluster holds them all.
+func keyPrefix(cfg config) string { return "token-scheduler:{" + cfg.name + "}:" }
 
 // newApp wires the program. It connects to nothing yet.
 func newApp(cfg config, log *slog.Logger) (*app, error) {
@@ -50,9 +56,11 @@ func newApp(cfg config, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.registry = newRegistry()
-	prefix := "token-scheduler:{" + cfg.name + "}:"
-	a.locker = locks.New(a.redis, prefix, leaseLife)
-	a.ledger = tasks.NewLedger(a.redis, prefix)
+	prefix := keyPrefix(cfg)
+	a.self = newHolder(cfg, a.now())
+	a.locker = locks.New(a.redis, prefix, leaseLife, a.self.encode())
+	a.ledger = tasks.NewLedger(a.redis, prefix, a.self.String())
+	a.status = &statusSource{redis: a.redis, ledger: a.ledger, prefix: prefix, cfg: cfg, now: a.now}
 	a.runner = &tasks.Runner{
 		Leases:  leases{a.locker},
 		Record:  a.ledger,

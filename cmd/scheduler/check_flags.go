@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/exporter-toolkit/web"
+
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -20,7 +22,7 @@ func (f flags) checkStores(c *checker, cfg *config) {
 		URL: db.NewSecret(f.DatabaseURL),
 		SSL: db.SSL{Mode: f.DatabaseSSLMode, CA: f.DatabaseSSLCA, Cert: f.DatabaseSSLCert, Key: f.DatabaseSSLKey},
 	}
-	if c.require("--database-url (DATABASE_URL)", f.DatabaseURL) {
+	if f.needs(f.DatabaseURL, !f.Status) && c.require("--database-url (DATABASE_URL)", f.DatabaseURL) {
 		if _, err := db.ParseURL(cfg.database.URL); err != nil {
 			c.bad("--database-url (DATABASE_URL)", err)
 		}
@@ -34,7 +36,7 @@ func (f flags) checkStores(c *checker, cfg *config) {
 		SentinelUsername: f.RedisSentinelUsername, SentinelPassword: f.RedisSentinelPassword,
 		CA: f.RedisCAFile, Cert: f.RedisClientCert, Key: f.RedisPrivateKey, Cluster: f.RedisCluster,
 	}
-	if c.require("--redis-url (REDIS_URL)", f.RedisURL) {
+	if f.needs(f.RedisURL, true) && c.require("--redis-url (REDIS_URL)", f.RedisURL) {
 		if client, err := locks.Open(cfg.redis); err != nil {
 			c.bad("--redis-url (REDIS_URL)", err)
 		} else {
@@ -44,6 +46,12 @@ func (f flags) checkStores(c *checker, cfg *config) {
 	if f.RedisSentinelRole != "" {
 		c.oneOf("--redis-sentinel-role (REDIS_SENTINEL_ROLE)", f.RedisSentinelRole, "master")
 	}
+}
+
+// needs tells whether a value must be looked at: one that is given always, and one
+// that is not where what was asked for can't do without.
+func (f flags) needs(value string, asked bool) bool {
+	return value != "" || (asked && !f.Healthcheck)
 }
 
 // sentinels reads the list as Porta does: hosts with or without a scheme, the
@@ -72,7 +80,7 @@ func (f flags) sentinels(c *checker) []string {
 }
 
 func (f flags) checkZync(c *checker, cfg *config) {
-	if c.require("--zync-endpoint (ZYNC_ENDPOINT)", f.ZyncEndpoint) {
+	if f.needs(f.ZyncEndpoint, !f.Status) && c.require("--zync-endpoint (ZYNC_ENDPOINT)", f.ZyncEndpoint) {
 		c.httpURL("--zync-endpoint (ZYNC_ENDPOINT)", f.ZyncEndpoint)
 	}
 	if strings.ContainsAny(f.ZyncAuthenticationToken, "\"\r\n\\") {
@@ -128,6 +136,9 @@ func (f flags) checkOperation(c *checker, cfg *config) {
 		if _, port, err := net.SplitHostPort(f.Listen); err != nil || port == "" {
 			c.bad("--listen (LISTEN_ADDRESS)", errors.New("want host:port or :port"))
 		}
+	}
+	if err := web.Validate(f.WebConfigFile); err != nil {
+		c.bad("--web-config-file (WEB_CONFIG_FILE)", err)
 	}
 	c.oneOf("--log-format (LOG_FORMAT)", f.LogFormat, "text", "json")
 	c.oneOf("--log-level (LOG_LEVEL)", strings.ToLower(f.LogLevel), "debug", "info", "warn", "error")

@@ -50,5 +50,13 @@ func (c *checker) err() error {
 	if len(c.problems) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(append([]string{"the configuration is not usable:"}, c.problems...), "\n  "))
+	return configError(c.problems)
+}
+
+// configError is all that is wrong with the configuration.
+type configError []string
+
+// Error implements error.
+func (e configError) Error() string {
+	return strings.Join(append([]string{"the configuration is not usable:"}, e...), "\n  ")
 }

@@ -27,6 +27,7 @@ type config struct {
 	rotate, janitor tasks.Schedule
 	timezone        *time.Location
 	listen          string
+	webConfig       string // a file; empty for plain HTTP
 	logJSON         bool
 	logLevel        slog.Level
 	name            string
@@ -46,7 +47,7 @@ func (f flags) config() (config, error) {
 	cfg := config{
 		zyncEndpoint: f.ZyncEndpoint, zyncToken: db.NewSecret(f.ZyncAuthenticationToken),
 		portaEndpoint: f.PortaEndpoint, impersonation: f.ImpersonationAdmin,
-		listen: f.Listen, name: f.Name, runOnce: f.RunOnce, force: f.Force, dryRun: f.DryRun, revoke: f.Revoke,
+		listen: f.Listen, webConfig: f.WebConfigFile, name: f.Name, runOnce: f.RunOnce, force: f.Force, dryRun: f.DryRun, revoke: f.Revoke,
 		logJSON: f.LogFormat == "json", reportJSON: f.Report == "json", verify: f.Verify == "canary",
 	}
 	f.checkStores(&c, &cfg)

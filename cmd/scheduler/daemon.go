@@ -49,6 +49,7 @@ type daemon struct {
 	awaySince      time.Time // since when Redis has not answered; zero while it does
 	askedAt        time.Time // when a standby last looked at the record
 
+	role     atomic.Value // a string, for the page
 	lastBeat atomic.Int64 // nanoseconds since started
 	started  time.Time
 }
@@ -74,6 +75,7 @@ func newGauges(registry prometheus.Registerer) gauges {
 func (d *daemon) begin() *daemon {
 	d.standing, d.away = oncePer(time.Hour), oncePer(time.Minute)
 	d.started = time.Now()
+	d.role.Store("standby")
 	return d
 }
 
@@ -107,6 +109,7 @@ func standAside(every time.Duration) time.Duration { return 30 * every }
 func (d *daemon) lead(lease tasks.Lease) (aside bool) {
 	d.log.Info("leading")
 	d.gauges.leader.Set(1)
+	d.role.Store("leader")
 	ctx := lease.Context()
 	var work sync.WaitGroup
 	scheduler := cron.New(cron.WithLocation(d.location), cron.WithLogger(cron.DiscardLogger))
@@ -135,6 +138,7 @@ func (d *daemon) lead(lease tasks.Lease) (aside bool) {
 	<-scheduler.Stop().Done()
 	work.Wait()
 	d.gauges.leader.Set(0)
+	d.role.Store("standby")
 	if err := lease.Release(); err != nil {
 		d.log.Warn("leadership not given up; it runs out by itself", "err", err)
 	}

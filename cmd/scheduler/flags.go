@@ -49,7 +49,8 @@ type flags struct {
 	Timezone        string `group:"Schedule" var:"SCHEDULE_TIMEZONE" default:"UTC" placeholder:"ZONE" help:"Time zone of the schedules (default: ${default})."`
 	TokenTTL        string `group:"Schedule" name:"token-ttl" var:"TOKEN_TTL" default:"24h" placeholder:"TIME" help:"Life of a token, at least twice the rotation interval (default: ${default})."`
 
-	Listen        string `group:"Operation" var:"LISTEN_ADDRESS" empty:"" default:":9395" placeholder:"ADDR" help:"Address of /metrics, /healthz and /readyz; empty for none (default: ${default})."`
+	Listen        string `group:"Operation" var:"LISTEN_ADDRESS" empty:"" default:":9395" placeholder:"ADDR" help:"Address of the status page, /status, /metrics, /healthz and /readyz; empty for none (default: ${default})."`
+	WebConfigFile string `group:"Operation" var:"WEB_CONFIG_FILE" placeholder:"FILE" help:"TLS and basic authentication of that address, as Prometheus's exporters have them."`
 	LogFormat     string `group:"Operation" var:"LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text (logfmt) or json (default: ${default})."`
 	LogLevel      string `group:"Operation" var:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default: ${default})."`
 	Name          string `group:"Operation" var:"SCHEDULER_NAME" default:"default" placeholder:"NAME" help:"Name of the installation, where several share a Redis or a MySQL server (default: ${default})."`
@@ -62,9 +63,12 @@ type flags struct {
 	Revoke  bool     `group:"By hand" help:"With rotate, the answer to a leak: rotate everyone now (implies --force) and end a tenant's older sync tokens as soon as its new one is delivered. Flush Porta's cache first: for up to an hour it may push a token of its own again, which this would have ended."`
 	DryRun  bool     `group:"By hand" help:"With --run-once: say what would be done, write nothing."`
 	Wait    string   `group:"By hand" default:"0s" placeholder:"TIME" help:"With --run-once: how long to wait for another run of the task (default: ${default})."`
-	Report  string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once: text or json, on standard output (default: ${default})."`
+	Report  string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once, --check or --status: text or json, on standard output (default: ${default})."`
 
-	Version bool `help:"Print the version and exit."`
+	Check       bool `group:"Looking" help:"Test configuration, MySQL, Redis, Zync and Porta; print a line for each test and exit. Changes nothing."`
+	Status      bool `group:"Looking" help:"Print last runs, next firings, the leader, failing tenants and those at risk, as Redis knows them, and exit. Needs Redis alone."`
+	Healthcheck bool `group:"Looking" help:"Ask the daemon on this machine, at --listen, whether it lives; exit 0 or 1. For a container's HEALTHCHECK."`
+	Version     bool `help:"Print the version and exit."`
 
 	problems []string // with the variables that files were to be read for
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/token-scheduler/token-scheduler/db"
 )
@@ -33,8 +35,8 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// serve answers /metrics, /healthz and /readyz until the returned function is
-// called.
+// serve answers the page, /status, /metrics, /healthz and /readyz until the
+// returned function is called.
 func (a *app) serve(d *daemon) (shutdown func(), err error) {
 	if a.cfg.listen == "" {
 		return func() {}, nil
@@ -43,7 +45,35 @@ func (a *app) serve(d *daemon) (shutdown func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	handler, err := a.handler(d)
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	go func() {
+		// What the toolkit says of each listener, the line below says, too.
+		quietly := slog.New(slog.DiscardHandler)
+		err := web.Serve(listener, server, &web.FlagConfig{WebConfigFile: &a.cfg.webConfig}, quietly)
+		if !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("listener ended; metrics and probes are gone until a restart", "err", err)
+		}
+	}()
+	a.log.Info("listening", "address", listener.Addr().String())
+	return func() { _ = server.Close() }, nil
+}
+
+func (a *app) handler(d *daemon) (http.Handler, error) {
 	mux := http.NewServeMux()
+	p, err := newPage(func(r *http.Request) (status, error) {
+		st, err := a.status.cached(r.Context())
+		st.This = &this{holder: a.self, Role: d.role.Load().(string)}
+		return st, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux.HandleFunc("GET /{$}", p.html)
+	mux.HandleFunc("GET /status", p.json)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if silent := d.silent(); silent > beatLimit {
@@ -60,14 +90,7 @@ func (a *app) serve(d *daemon) (shutdown func(), err error) {
 		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error("listener ended; metrics and probes are gone until a restart", "err", err)
-		}
-	}()
-	a.log.Info("listening", "address", listener.Addr().String())
-	return func() { _ = server.Close() }, nil
+	return mux, nil
 }
 
 var (

@@ -55,13 +55,22 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		_, _ = fmt.Fprintln(stdout, "token-scheduler", version)
 		return exitDone
 	}
+	redis.SetLogger(quiet{}) // its errors come back from its calls, and are logged there
 	cfg, err := flags.config()
+	if flags.Check {
+		return runCheck(ctx, cfg, err, stdout)
+	}
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "scheduler:", err)
 		return exitUsage
 	}
 	log := newLogger(cfg, stderr)
-	redis.SetLogger(quiet{}) // its errors come back from its calls, and are logged there
+	switch {
+	case flags.Healthcheck:
+		return healthcheck(ctx, cfg, stderr)
+	case flags.Status:
+		return printStatus(ctx, cfg, log, stdout)
+	}
 	a, err := newApp(cfg, log)
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "scheduler:", err)

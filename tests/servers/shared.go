@@ -64,7 +64,7 @@ func MySQL(tb testing.TB) *mysql.Config {
 	defer shared.mu.Unlock()
 	if shared.mariadb == nil {
 		server, err := StartMariaDB(context.Background(), tempDir(tb))
-		skipWithout(tb, err)
+		SkipWithout(tb, err)
 		shared.mariadb = server
 	}
 	return shared.mariadb.Config()
@@ -81,7 +81,7 @@ func RedisURL(tb testing.TB) string {
 	defer shared.mu.Unlock()
 	if shared.redis == nil {
 		server, err := StartRedis(context.Background(), tempDir(tb), "--databases", "1000")
-		skipWithout(tb, err)
+		SkipWithout(tb, err)
 		shared.redis = server
 	}
 	shared.dbs++
@@ -105,13 +105,26 @@ func RedisClient(tb testing.TB) *redis.Client {
 func Private(tb testing.TB) (*MariaDB, *Redis) {
 	tb.Helper()
 	// One that is killed must not forget what it has committed.
-	mariadb, err := StartMariaDB(context.Background(), tempDir(tb), "--innodb-flush-log-at-trx-commit=1")
-	skipWithout(tb, err)
-	tb.Cleanup(func() { _ = mariadb.Remove() })
-	server, err := StartRedis(context.Background(), tempDir(tb))
-	skipWithout(tb, err)
+	return PrivateMariaDB(tb, "--innodb-flush-log-at-trx-commit=1"), PrivateRedis(tb)
+}
+
+// PrivateMariaDB starts one for one test alone, with further options of mariadbd.
+func PrivateMariaDB(tb testing.TB, extra ...string) *MariaDB {
+	tb.Helper()
+	server, err := StartMariaDB(context.Background(), tempDir(tb), extra...)
+	SkipWithout(tb, err)
 	tb.Cleanup(func() { _ = server.Remove() })
-	return mariadb, server
+	return server
+}
+
+// PrivateRedis starts one for one test alone, with further options of
+// redis-server.
+func PrivateRedis(tb testing.TB, extra ...string) *Redis {
+	tb.Helper()
+	server, err := StartRedis(context.Background(), tempDir(tb), extra...)
+	SkipWithout(tb, err)
+	tb.Cleanup(func() { _ = server.Remove() })
+	return server
 }
 
 func tempDir(tb testing.TB) string {
@@ -125,8 +138,8 @@ func tempDir(tb testing.TB) string {
 	return dir
 }
 
-// skipWithout skips a test whose servers are not installed, but not in CI.
-func skipWithout(tb testing.TB, err error) {
+// SkipWithout skips a test whose programs are not installed, but not in CI.
+func SkipWithout(tb testing.TB, err error) {
 	tb.Helper()
 	switch {
 	case err == nil:

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/tasks/rotate"
+)
+
+const howToGrant = "as an administrator of MySQL: GRANT %s ON %s.%s TO this user"
+
+// mysql tests Porta's database, and Porta where verification is on, for which it
+// needs a tenant.
+func (c *check) mysql(ctx context.Context) {
+	pool, err := db.Open(c.cfg.database)
+	if err != nil {
+		c.fail("mysql", "see --database-url and --database-ssl-…", "%v", err)
+		return
+	}
+	defer func() { _ = pool.Close() }()
+	inspector := db.NewInspector(pool)
+	began := time.Now()
+	server, err := inspector.Server(ctx)
+	if err != nil {
+		c.fail("mysql", "is it up, is the way to it open, are user, password and database right?", "%v", err)
+		return
+	}
+	c.ok("mysql", "%s, answers in %s", server.Version, short(time.Since(began)))
+	c.server(server)
+	sound := c.tables(ctx, inspector)
+	c.grants(ctx, inspector, server.ReadOnly)
+	c.lock(ctx, func(ctx context.Context) (*db.Writer, error) {
+		return db.OpenWriter(ctx, pool, db.WriterOptions{
+			Lock: db.LockName(c.cfg.name, "check"), LeaseLife: leaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
+		})
+	})
+	if sound {
+		tenants := db.NewTenants(pool, c.cfg.impersonation)
+		c.count(ctx, inspector, tenants)
+		c.porta(ctx, tenants)
+	}
+}
+
+func (c *check) server(s db.Server) {
+	mode := c.cfg.database.SSL.Effective()
+	switch {
+	case s.Cipher != "":
+		c.ok("mysql tls", "%s, mode %s", s.Cipher, mode)
+	case mode == db.SSLDisabled:
+		c.warn("mysql tls", "give --database-ssl-ca where the way to MySQL is not private", "plain text, mode %s", mode)
+	default:
+		c.warn("mysql tls", "see to it that the way from there to MySQL is private", "mode %s, but MySQL sees plain text: a proxy before it takes TLS off", mode)
+	}
+	if s.ReadOnly {
+		c.fail("mysql read_only", "name the primary in --database-url", "the server is read-only: a replica?")
+	} else {
+		c.ok("mysql read_only", "the server takes writes")
+	}
+	switch {
+	case !s.BinaryLog:
+		c.ok("mysql binlog", "there is no binary log")
+	case strings.EqualFold(s.BinlogFormat, "STATEMENT"):
+		c.fail("mysql binlog", "set binlog_format to ROW or MIXED: MySQL refuses READ COMMITTED writes with STATEMENT (error 1665)",
+			"binlog_format is STATEMENT")
+	default:
+		c.ok("mysql binlog", "binlog_format is %s", s.BinlogFormat)
+	}
+}
+
+// tables tells whether all tables and columns are there.
+func (c *check) tables(ctx context.Context, inspector *db.Inspector) bool {
+	sound := true
+	for _, table := range db.Tables() {
+		missing, err := inspector.MissingColumns(ctx, table)
+		switch {
+		case err != nil:
+			c.fail("table "+table, "", "%v", err)
+		case len(missing) > 0:
+			c.fail("table "+table, "is this Porta's database, and may this user read the table?",
+				"missing, or not to be seen: %s", strings.Join(missing, ", "))
+		default:
+			c.ok("table "+table, "every column that is used is there")
+			continue
+		}
+		sound = false
+	}
+	has, err := inspector.HasTrigger(ctx)
+	switch {
+	case err != nil:
+		c.warn("trigger", "", "%v", err)
+	case has:
+		c.ok("trigger", "access_tokens_tenant_id is there")
+	default:
+		c.warn("trigger", "nothing, if this user lacks the right TRIGGER, without which it can't be seen; else run Porta's rake db:procedures",
+			"access_tokens_tenant_id is not to be seen; the tokens' tenant_id is set without it, Porta's own rows need it")
+	}
+	return sound
+}
+
+func (c *check) grants(ctx context.Context, inspector *db.Inspector, readOnly bool) {
+	for _, grant := range db.Grants() {
+		if readOnly && grant.Right != "SELECT" {
+			continue // it refuses everybody
+		}
+		if err := inspector.TryGrant(ctx, grant); err != nil {
+			c.fail("grant "+grant.String(), fmt.Sprintf(howToGrant, grant.Right, "Porta's database", grant.Table), "%v", err)
+		} else {
+			c.ok("grant "+grant.String(), "given")
+		}
+	}
+}
+
+// lock takes a writer as a task does, under a name that no task uses.
+func (c *check) lock(ctx context.Context, open func(context.Context) (*db.Writer, error)) {
+	writer, err := open(ctx)
+	if err != nil {
+		advice := "connect to MySQL without a proxy that shares connections between clients"
+		if errors.Is(err, db.ErrFenced) {
+			advice = "another --check runs; try again"
+		}
+		c.fail("lock", advice, "%v", err)
+		return
+	}
+	skew := writer.Skew()
+	if err := writer.Close(); err != nil {
+		c.warn("lock", "MySQL gives it back by itself", "%v", err)
+	} else {
+		c.ok("lock", "GET_LOCK holds on its connection")
+	}
+	found := fmt.Sprintf("MySQL's is %s from ours", skew.Abs().Round(time.Millisecond))
+	switch {
+	case skew.Abs() > c.cfg.tokenTTL/2:
+		c.fail("clock", "synchronise both by NTP: no rotation will write", "%s, more than half a token's life", found)
+	case skew.Abs() > tolerableSkew:
+		c.warn("clock", "synchronise both by NTP", "%s", found)
+	default:
+		c.ok("clock", "%s", found)
+	}
+}
+
+func (c *check) count(ctx context.Context, inspector *db.Inspector, tenants *db.Tenants) {
+	all, err := tenants.Count(ctx)
+	if err == nil && all == 0 {
+		err = db.ErrNoMaster
+	}
+	owned := 0
+	if err == nil {
+		owned, err = inspector.Owned(ctx)
+	}
+	switch {
+	case err != nil:
+		c.fail("tenants", "is this Porta's database?", "%v", err)
+	case owned < all:
+		c.warn("tenants", "give them an admin in Porta; until then they have no sync token", "%d tenants, %d of them without an admin", all, all-owned)
+	default:
+		c.ok("tenants", "%d tenants, all with an admin", all)
+	}
+	tokens, err := inspector.Tokens(ctx)
+	switch {
+	case err != nil:
+		c.warn("sync tokens", "", "%v", err)
+	case tokens.Legacy > 0:
+		c.warn("sync tokens", "the first rotation replaces those that never expire, the janitor deletes them afterwards",
+			"%d, of which %d have expired and %d never do", tokens.All, tokens.Expired, tokens.Legacy)
+	default:
+		c.ok("sync tokens", "%d, of which %d have expired", tokens.All, tokens.Expired)
+	}
+}
+
+// porta asks Porta as the trial of a run's first token does, but without one.
+func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
+	if !c.cfg.verify {
+		c.ok("porta", "not asked: verification is off")
+		return
+	}
+	page, _, err := tenants.Page(ctx, db.Cursor{}, 2)
+	if err != nil || len(page) == 0 {
+		c.warn("porta", "", "not asked: there is no tenant to ask for")
+		return
+	}
+	verifier, err := rotate.NewVerifier(c.cfg.portaEndpoint, nil)
+	if err != nil {
+		c.fail("porta", "see --porta-endpoint", "%v", err)
+		return
+	}
+	began := time.Now()
+	status, err := verifier.Reach(ctx, page[len(page)-1])
+	const advice = "see --porta-endpoint; a run goes on without the trial of its first token, and says so"
+	switch {
+	case err != nil:
+		c.warn("porta", advice, "%v", err)
+	case status != 401 && status != 403:
+		c.warn("porta", advice, "it answered %d to a request without a token, where 401 or 403 is expected", status)
+	default:
+		c.ok("porta", "answers in %s", short(time.Since(began)))
+	}
+}

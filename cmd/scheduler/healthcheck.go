@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+const healthcheckTimeout = 3 * time.Second
+
+// healthcheck asks the daemon on this machine whether it lives. Behind basic
+// authentication, whose password is nowhere in clear, it is enough that it
+// answers.
+func healthcheck(ctx context.Context, cfg config, stderr io.Writer) int {
+	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
+	defer cancel()
+	address := loopback(cfg.listen) + "/healthz"
+	err := askHealth(ctx, "http://"+address)
+	if err != nil && cfg.webConfig != "" {
+		err = askHealth(ctx, "https://"+address)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "scheduler: not healthy:", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+func askHealth(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{
+		// It is this machine that is asked, and its certificate names another host.
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
+		DisableKeepAlives: true,
+	}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusUnauthorized {
+		content, _ := io.ReadAll(io.LimitReader(response.Body, 200))
+		return fmt.Errorf("it answered %d: %s", response.StatusCode, content)
+	}
+	return nil
+}
+
+// loopback is where to reach a listener of this machine.
+func loopback(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
