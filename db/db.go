@@ -28,6 +28,9 @@ const (
 type Options struct {
 	URL Secret
 	SSL SSL
+	// Current is the URL as it is now, where that may change: it is asked for each
+	// new connection, and its user and password are used. Nil where URL is all.
+	Current func() Secret
 }
 
 // Open prepares a pool for Porta's database. It connects to nothing yet: the
@@ -43,6 +46,17 @@ func Open(o Options) (*sqlx.DB, error) {
 	}
 	if cfg.TLS, err = o.SSL.Config(host); err != nil {
 		return nil, fmt.Errorf("database ssl: %w", err)
+	}
+	if o.Current != nil {
+		if err := cfg.Apply(mysql.BeforeConnect(func(_ context.Context, cfg *mysql.Config) error {
+			current, err := ParseURL(o.Current())
+			if err == nil {
+				cfg.User, cfg.Passwd = current.User, current.Passwd
+			}
+			return err
+		})); err != nil {
+			return nil, fmt.Errorf("database configuration: %w", err)
+		}
 	}
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {

@@ -1,6 +1,8 @@
 package locks
 
 import (
+	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -23,15 +25,30 @@ type Options struct {
 	SentinelPassword string
 	CA, Cert, Key    string // PEM files, for rediss://
 	Cluster          bool   // the URL names a node of a Redis Cluster
+	// Current are the options as they are now, where those may change: they are
+	// asked for each new connection to Redis, and their user and password are
+	// used. Nil where what stands above is all.
+	Current func() Options
 }
+
+// credentials are the user and password in force.
+func (o Options) credentials() (username, password string, err error) {
+	u, err := redis.ParseURL(o.URL)
+	if err != nil {
+		return "", "", errURL
+	}
+	return cmp.Or(o.Username, u.Username), cmp.Or(o.Password, u.Password), nil
+}
+
+var errURL = errors.New("not a redis://host:port/database, rediss:// or unix:// URL" +
+	" (a special character in the password must be percent-encoded)")
 
 // Open prepares a client. It connects to nothing yet: the error is about the
 // options alone, and holds no part of the URL, which may hold a password.
 func Open(o Options) (redis.UniversalClient, error) {
 	u, err := redis.ParseURL(o.URL)
 	if err != nil {
-		return nil, errors.New("not a redis://host:port/database, rediss:// or unix:// URL" +
-			" (a special character in the password must be percent-encoded)")
+		return nil, errURL
 	}
 	if err := addTLS(u, o); err != nil {
 		return nil, err
@@ -39,8 +56,8 @@ func Open(o Options) (redis.UniversalClient, error) {
 	all := &redis.UniversalOptions{
 		Addrs:            []string{u.Addr},
 		DB:               u.DB,
-		Username:         u.Username,
-		Password:         u.Password,
+		Username:         cmp.Or(o.Username, u.Username),
+		Password:         cmp.Or(o.Password, u.Password),
 		SentinelUsername: o.SentinelUsername,
 		SentinelPassword: o.SentinelPassword,
 		TLSConfig:        u.TLSConfig,
@@ -56,11 +73,8 @@ func Open(o Options) (redis.UniversalClient, error) {
 		// A feature of one vendor's cloud; elsewhere it costs a call a connection.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if o.Username != "" {
-		all.Username = o.Username
-	}
-	if o.Password != "" {
-		all.Password = o.Password
+	if o.Current != nil {
+		all.CredentialsProviderContext = func(context.Context) (string, string, error) { return o.Current().credentials() }
 	}
 	if len(o.SentinelHosts) > 0 {
 		all.Addrs = o.SentinelHosts
@@ -70,6 +84,7 @@ func Open(o Options) (redis.UniversalClient, error) {
 		u.ContextTimeoutEnabled, u.PoolSize, u.MaxRetries = true, all.PoolSize, all.MaxRetries
 		u.Username, u.Password = all.Username, all.Password
 		u.MaintNotificationsConfig = all.MaintNotificationsConfig
+		u.CredentialsProviderContext = all.CredentialsProviderContext
 		return redis.NewClient(u), nil
 	}
 	return redis.NewUniversalClient(all), nil

@@ -43,6 +43,8 @@ type Runner struct {
 	Now     func() time.Time
 	// Wait is how long to wait for another run of the task before giving way.
 	Wait time.Duration
+	// Progress hears how far runs are; nil where nobody listens.
+	Progress func(done, total int)
 }
 
 // Run runs a task in the window of its schedule and reports on it. It never
@@ -66,7 +68,11 @@ func (r *Runner) DryRun(ctx context.Context, task Task, window Window, drain <-c
 
 func (r *Runner) newRun(task Task, window Window, drain <-chan struct{}) Run {
 	id := strings.ToLower(rand.Text()[:10])
-	return Run{ID: id, Window: window, Drain: drain, Log: r.Log.With("task", task.Name(), "run_id", id)}
+	run := Run{ID: id, Window: window, Drain: drain, Log: r.Log.With("task", task.Name(), "run_id", id), Progress: r.Progress}
+	if run.Progress == nil {
+		run.Progress = func(int, int) {}
+	}
+	return run
 }
 
 func (r *Runner) report(run Run, task Task, work func() (Result, error)) Report {

@@ -36,6 +36,9 @@ type Run struct {
 	// Drain is closed when the run should come to an end: begin nothing new,
 	// finish what is in hand. The context ends if that takes too long.
 	Drain <-chan struct{}
+	// Progress is told, many times a second perhaps, how many items are done of
+	// how many; zero where that is not known. It is never nil.
+	Progress func(done, total int)
 }
 
 // Outcome is how a run ended.

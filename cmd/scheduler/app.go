@@ -26,6 +26,7 @@ const (
 // app holds what the daemon and --run-once share.
 type app struct {
 	cfg      config
+	live     *live
 	log      *slog.Logger
 	pool     *sqlx.DB
 	redis    redis.UniversalClient
@@ -46,8 +47,9 @@ type app struct {
 func keyPrefix(cfg config) string { return "token-scheduler:{" + cfg.name + "}:" }
 
 // newApp wires the program. It connects to nothing yet.
-func newApp(cfg config, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, log: log, now: func() time.Time { return time.Now().UTC() }}
+func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
+	live.follow(&cfg)
+	a := &app{cfg: cfg, live: live, log: log, now: func() time.Time { return time.Now().UTC() }}
 	var err error
 	if a.pool, err = db.Open(cfg.database); err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func newApp(cfg config, log *slog.Logger) (*app, error) {
 // addRotations makes the rotation on Redis's ledger and the one without.
 func (a *app) addRotations() error {
 	zync, err := rotate.NewClient(rotate.ClientOptions{
-		Endpoint: a.cfg.zyncEndpoint, Token: a.cfg.zyncToken, Concurrency: a.cfg.pushConcurrency, Now: a.now,
+		Endpoint: a.cfg.zyncEndpoint, Token: a.live.zyncToken, Concurrency: a.cfg.pushConcurrency, Now: a.now,
 	})
 	if err != nil {
 		return err
@@ -165,6 +167,14 @@ func (a *app) daemon(stop *stopping) int {
 	}
 	defer shutdown()
 	a.logConfiguration()
+	defer a.live.onHangup(a.log)()
+	systemd := service{a.log}
+	defer systemd.watch(d)()
+	systemd.say("READY=1")
+	go func() {
+		<-stop.drain
+		systemd.say("STOPPING=1")
+	}()
 	d.run()
 	a.log.Info("token-scheduler has stopped")
 	return exitDone

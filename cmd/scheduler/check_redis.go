@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
@@ -102,7 +103,7 @@ func majorMinor(version string) string {
 
 func (c *check) zync(ctx context.Context) {
 	client, err := rotate.NewClient(rotate.ClientOptions{
-		Endpoint: c.cfg.zyncEndpoint, Token: c.cfg.zyncToken, Concurrency: 1, Now: time.Now,
+		Endpoint: c.cfg.zyncEndpoint, Token: func() db.Secret { return c.cfg.zyncToken }, Concurrency: 1, Now: time.Now,
 	})
 	if err != nil {
 		c.fail("zync", "see --zync-endpoint", "%v", err)

@@ -24,7 +24,7 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 		return nil, nil //nolint:nilnil // kong's way to say "not here"
 	}
 	value, set := e.vars[name]
-	if file := e.vars[name+"_FILE"]; file != "" && flag.Tag.Has("secret") {
+	if file := e.vars[name+"_FILE"]; file != "" && flag.Tag.Has("file") {
 		if value != "" {
 			e.problems = append(e.problems, fmt.Sprintf("%s and %s_FILE are both set; unset one", name, name))
 			return nil, nil //nolint:nilnil // as above
@@ -34,7 +34,9 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 			e.problems = append(e.problems, fmt.Sprintf("%s_FILE: %v", name, err))
 			return nil, nil //nolint:nilnil // as above
 		}
-		value = strings.TrimRight(string(content), "\r\n")
+		if value = strings.TrimRight(string(content), "\r\n"); value == "" {
+			e.problems = append(e.problems, fmt.Sprintf("%s_FILE: %s is empty", name, file))
+		}
 	}
 	if value == "" && (!set || !flag.Tag.Has("empty")) {
 		return nil, nil //nolint:nilnil // as above

@@ -14,29 +14,29 @@ var errHelp = errors.New("help was asked for")
 
 // flags are the command line as it is written. Values stay text here, so that
 // everything that is wrong with them can be said at once. The tag "var" names a
-// flag's variable, "secret" gives it a twin ending in _FILE, and with "empty" an
+// flag's variable, "file" gives it a twin ending in _FILE, and with "empty" an
 // empty variable is a value and not one that is not set.
 type flags struct {
-	DatabaseURL     string `group:"Porta's database" var:"DATABASE_URL" secret:"" placeholder:"URL" help:"Where Porta's tables are: mysql2://user:password@host:port/database. Required."`
+	DatabaseURL     string `group:"Porta's database" var:"DATABASE_URL" file:"" placeholder:"URL" help:"Where Porta's tables are: mysql2://user:password@host:port/database. Required."`
 	DatabaseSSLMode string `group:"Porta's database" name:"database-ssl-mode" var:"DATABASE_SSL_MODE" placeholder:"MODE" help:"disabled, required, verify_ca or verify_identity (default: verify_identity where a CA is given, else disabled)."`
 	DatabaseSSLCA   string `group:"Porta's database" name:"database-ssl-ca" var:"DATABASE_SSL_CA" placeholder:"FILE" help:"CA certificate, PEM."`
 	DatabaseSSLCert string `group:"Porta's database" name:"database-ssl-cert" var:"DATABASE_SSL_CERT" placeholder:"FILE" help:"Client certificate, PEM."`
 	DatabaseSSLKey  string `group:"Porta's database" name:"database-ssl-key" var:"DATABASE_SSL_KEY" placeholder:"FILE" help:"Key of the client certificate, PEM."`
 
-	RedisURL              string `group:"Redis" var:"REDIS_URL" secret:"" placeholder:"URL" help:"redis://, rediss:// or unix://; with Sentinel the host is the master's name. Required."`
+	RedisURL              string `group:"Redis" var:"REDIS_URL" file:"" placeholder:"URL" help:"redis://, rediss:// or unix://; with Sentinel the host is the master's name. Required."`
 	RedisUsername         string `group:"Redis" var:"REDIS_USERNAME" placeholder:"NAME" help:"ACL user, in place of the URL's."`
-	RedisPassword         string `group:"Redis" var:"REDIS_PASSWORD" secret:"" placeholder:"TEXT" help:"Password, in place of the URL's."`
+	RedisPassword         string `group:"Redis" var:"REDIS_PASSWORD" file:"" placeholder:"TEXT" help:"Password, in place of the URL's."`
 	RedisSentinelHosts    string `group:"Redis" var:"REDIS_SENTINEL_HOSTS" placeholder:"HOSTS" help:"Sentinels, host:port, separated by commas."`
 	RedisSentinelRole     string `group:"Redis" var:"REDIS_SENTINEL_ROLE" placeholder:"ROLE" help:"Only master is of use here: locks are written."`
 	RedisSentinelUsername string `group:"Redis" var:"REDIS_SENTINEL_USERNAME" placeholder:"NAME" help:"ACL user of the Sentinels."`
-	RedisSentinelPassword string `group:"Redis" var:"REDIS_SENTINEL_PASSWORD" secret:"" placeholder:"TEXT" help:"Password of the Sentinels."`
+	RedisSentinelPassword string `group:"Redis" var:"REDIS_SENTINEL_PASSWORD" file:"" placeholder:"TEXT" help:"Password of the Sentinels."`
 	RedisCluster          bool   `group:"Redis" var:"REDIS_CLUSTER" help:"The URL names a node of a Redis Cluster."`
 	RedisCAFile           string `group:"Redis" name:"redis-ca-file" var:"REDIS_CA_FILE" placeholder:"FILE" help:"CA certificate for rediss://, PEM."`
 	RedisClientCert       string `group:"Redis" var:"REDIS_CLIENT_CERT" placeholder:"FILE" help:"Client certificate for rediss://, PEM."`
 	RedisPrivateKey       string `group:"Redis" var:"REDIS_PRIVATE_KEY" placeholder:"FILE" help:"Key of the client certificate, PEM."`
 
 	ZyncEndpoint            string `group:"Zync and Porta" var:"ZYNC_ENDPOINT" placeholder:"URL" help:"Zync's base URL. Required."`
-	ZyncAuthenticationToken string `group:"Zync and Porta" var:"ZYNC_AUTHENTICATION_TOKEN" secret:"" placeholder:"TEXT" help:"The credential that Zync asks of Porta; none is sent where it is empty."`
+	ZyncAuthenticationToken string `group:"Zync and Porta" var:"ZYNC_AUTHENTICATION_TOKEN" file:"" placeholder:"TEXT" help:"The credential that Zync asks of Porta; none is sent where it is empty."`
 	PushConcurrency         string `group:"Zync and Porta" var:"PUSH_CONCURRENCY" default:"3" placeholder:"N" help:"Pushes to Zync at a time (default: ${default}; one Zync pod gains nothing past 3 or 4), or auto to find out how many help."`
 	PushRate                string `group:"Zync and Porta" var:"PUSH_RATE" default:"0" placeholder:"N" help:"Pushes to Zync a second at most; 0 for no limit (default: ${default})."`
 	RetryFor                string `group:"Zync and Porta" var:"RETRY_FOR" default:"10m" placeholder:"TIME" help:"With --run-once: how long a failure for the moment is tried again (default: ${default}). The daemon tries to the end of the window."`
@@ -52,7 +52,7 @@ type flags struct {
 	Listen        string `group:"Operation" var:"LISTEN_ADDRESS" empty:"" default:":9395" placeholder:"ADDR" help:"Address of the status page, /status, /metrics, /healthz and /readyz; empty for none (default: ${default})."`
 	WebConfigFile string `group:"Operation" var:"WEB_CONFIG_FILE" placeholder:"FILE" help:"TLS and basic authentication of that address, as Prometheus's exporters have them."`
 	LogFormat     string `group:"Operation" var:"LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text (logfmt) or json (default: ${default})."`
-	LogLevel      string `group:"Operation" var:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default: ${default})."`
+	LogLevel      string `group:"Operation" var:"LOG_LEVEL" file:"" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default: ${default}). SIGHUP reads it, and the secrets, anew from their files."`
 	Name          string `group:"Operation" var:"SCHEDULER_NAME" default:"default" placeholder:"NAME" help:"Name of the installation, where several share a Redis or a MySQL server (default: ${default})."`
 	ShutdownGrace string `group:"Operation" var:"SHUTDOWN_GRACE" default:"25s" placeholder:"TIME" help:"How long a run may take to come to its end when the program is told to stop (default: ${default})."`
 
@@ -119,7 +119,7 @@ func helpText(value *kong.Value) string {
 	if name == "" {
 		return value.Help
 	}
-	if value.Tag.Has("secret") {
+	if value.Tag.Has("file") {
 		return fmt.Sprintf("%s [%s, %s_FILE]", value.Help, name, name)
 	}
 	return fmt.Sprintf("%s [%s]", value.Help, name)

@@ -5,18 +5,32 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"os"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/journal"
 
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
 // newLogger writes one line an event, with times in UTC.
-func newLogger(cfg config, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.logLevel, ReplaceAttr: inUTC}
-	if cfg.logJSON {
-		return slog.New(slog.NewJSONHandler(w, opts))
+func newLogger(cfg config, level slog.Leveler, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: inUTC}
+	handler := func(w io.Writer) slog.Handler {
+		if cfg.logJSON {
+			return slog.NewJSONHandler(w, opts)
+		}
+		return slog.NewTextHandler(w, opts)
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	if s, ok := w.(*screen); ok && s.w == os.Stderr && onJournal() {
+		return slog.New(newPriorities(w, handler))
+	}
+	return slog.New(handler(w))
+}
+
+func onJournal() bool {
+	is, err := journal.StderrIsJournalStream()
+	return err == nil && is
 }
 
 // inUTC writes times in UTC and durations as people read them.

@@ -64,14 +64,16 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		_, _ = fmt.Fprintln(stderr, "scheduler:", err)
 		return exitUsage
 	}
-	log := newLogger(cfg, stderr)
+	live := newLive(args, environ, cfg)
+	screen := newScreen(stderr)
+	log := newLogger(cfg, live.level, screen)
 	switch {
 	case flags.Healthcheck:
 		return healthcheck(ctx, cfg, stderr)
 	case flags.Status:
 		return printStatus(ctx, cfg, log, stdout)
 	}
-	a, err := newApp(cfg, log)
+	a, err := newApp(cfg, live, log)
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "scheduler:", err)
 		return exitUsage
@@ -80,7 +82,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	stop := watchSignals(ctx, cfg.shutdownGrace, log)
 	defer stop.ignore()
 	if cfg.runOnce {
-		return a.once(stop, stdout)
+		return a.once(stop, screen, stdout)
 	}
 	return a.daemon(stop)
 }

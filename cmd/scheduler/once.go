@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -12,7 +13,7 @@ import (
 
 // once runs the tasks that were asked for, one after the other, and prints what
 // came of them.
-func (a *app) once(stop *stopping, stdout io.Writer) int {
+func (a *app) once(stop *stopping, screen *screen, stdout io.Writer) int {
 	var reports []tasks.Report
 	for _, name := range a.cfg.tasks {
 		if stop.draining() {
@@ -27,7 +28,10 @@ func (a *app) once(stop *stopping, stdout io.Writer) int {
 		if a.cfg.dryRun {
 			run = a.runner.DryRun
 		}
+		progress, end := screen.follow(name)
+		a.runner.Progress = progress
 		report := run(stop.ctx, task, schedule.Window(a.now()), stop.drain)
+		end()
 		if report.Outcome == tasks.Busy {
 			a.log.Warn("another run of the task is at work; nothing done (see --wait)", "task", name)
 		}
@@ -66,18 +70,61 @@ func printReports(w io.Writer, reports []tasks.Report, asJSON bool) error {
 	}
 	var b strings.Builder
 	for _, report := range reports {
-		fmt.Fprintf(&b, "%s: %s in %s", report.Task, report.Outcome, report.Duration.Round(time.Millisecond))
-		for _, count := range report.Result.Counts {
-			fmt.Fprintf(&b, ", %s %d", strings.ReplaceAll(count.Name, "_", " "), count.N)
+		if isTerminal(w) {
+			writeTable(&b, report)
+		} else {
+			writeLine(&b, report)
 		}
-		b.WriteByte('\n')
 		if report.Err != nil {
 			fmt.Fprintf(&b, "  %v\n", report.Err)
 		}
 		for _, failure := range report.Result.Failures {
 			fmt.Fprintf(&b, "  tenant %d: %s\n", failure.TenantID, failure.Error)
 		}
+		for _, step := range nextSteps(report) {
+			fmt.Fprintf(&b, "  next: %s\n", step)
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeLine(w io.Writer, report tasks.Report) {
+	_, _ = fmt.Fprintf(w, "%s: %s in %s", report.Task, report.Outcome, report.Duration.Round(time.Millisecond))
+	for _, count := range report.Result.Counts {
+		_, _ = fmt.Fprintf(w, ", %s %d", strings.ReplaceAll(count.Name, "_", " "), count.N)
+	}
+	_, _ = fmt.Fprintln(w)
+}
+
+func writeTable(w io.Writer, report tasks.Report) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(table, "%s\t%s in %s\n", report.Task, report.Outcome, short(report.Duration))
+	for _, count := range report.Result.Counts {
+		_, _ = fmt.Fprintf(table, "  %s\t%d\n", strings.ReplaceAll(count.Name, "_", " "), count.N)
+	}
+	_ = table.Flush() // a strings.Builder takes everything
+}
+
+// nextSteps says what to do after a run that did not do everything.
+func nextSteps(report tasks.Report) (steps []string) {
+	switch report.Outcome {
+	case tasks.Busy:
+		steps = append(steps, "scheduler --status tells who runs it; --wait=10m waits for its end")
+	case tasks.Partial, tasks.Failed:
+		if report.Err != nil {
+			steps = append(steps, "scheduler --check tells what is wrong; run this again then, it takes up what is left")
+		}
+		if named := report.Result.Failures; len(named) > 0 && report.Err == nil {
+			steps = append(steps, fmt.Sprintf(
+				"their earlier tokens still work; mend what the reasons name, then: scheduler --run-once --task=rotate --tenant=%d", named[0].TenantID))
+		}
+	default:
+	}
+	for _, count := range report.Result.Counts {
+		if count.Name == "no_owner" && count.N > 0 {
+			steps = append(steps, fmt.Sprintf("give the %d tenants without an owner an admin in Porta; the log names them", count.N))
+		}
+	}
+	return steps
 }

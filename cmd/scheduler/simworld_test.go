@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -113,7 +112,7 @@ func (w *simWorld) now(p *simProc) time.Time {
 func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
-		log = newLogger(config{logLevel: slog.LevelDebug}, io.MultiWriter(os.Stderr)).With("proc", fmt.Sprintf("%p", p))
+		log = newLogger(config{}, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
 	}
 	now := func() time.Time { return w.now(p) }
 	porta, redis, ledger := w.porta.As(p.net), w.redis.As(p.net), sim.NewLedger(w.redis.As(p.net))

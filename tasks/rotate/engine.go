@@ -84,8 +84,9 @@ func newEngine(o *Options, run tasks.Run, mint *minter) *engine {
 func (e *engine) loop(ctx context.Context) error {
 	e.startWorkers(ctx)
 	defer close(e.jobs)
-	if len(e.o.Only) == 0 {
-		e.progress.total, _ = e.o.Tenants.Count(ctx) // for the log alone
+	e.progress.total = len(e.o.Only)
+	if e.progress.total == 0 {
+		e.progress.total, _ = e.o.Tenants.Count(ctx) // only to show how far the run is
 	}
 	ended := ctx.Done()
 	timer := time.NewTimer(0)
@@ -93,7 +94,7 @@ func (e *engine) loop(ctx context.Context) error {
 	for !e.finished() {
 		now := time.Now()
 		e.giveUp(now)
-		e.logProgress(now)
+		e.showProgress(now)
 		e.startMint(ctx, now)
 		e.startNote(ctx, now)
 		e.startLook(ctx, now)

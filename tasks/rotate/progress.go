@@ -18,8 +18,12 @@ type progress struct {
 
 func newProgress(now time.Time) progress { return progress{began: now, said: now} }
 
-func (e *engine) logProgress(now time.Time) {
+// showProgress tells who follows the run how far it is, and every now and then
+// the log.
+func (e *engine) showProgress(now time.Time) {
 	p := &e.progress
+	done := e.tally.delivered + e.tally.already + e.tally.noOwner + e.tally.failed
+	e.run.Progress(done, p.total)
 	if now.Sub(p.said) < progressEvery {
 		return
 	}
@@ -27,7 +31,6 @@ func (e *engine) logProgress(now time.Time) {
 		p.said = now // there is none, and the log says why
 		return
 	}
-	done := e.tally.delivered + e.tally.already + e.tally.noOwner + e.tally.failed
 	rate := float64(done-p.done) / now.Sub(p.said).Seconds()
 	args := []any{"done", done, "rate", math.Round(rate*10) / 10}
 	if p.total > 0 {

@@ -60,7 +60,7 @@ func newWorld(t *testing.T, tenants int) *world {
 func (w *world) run(drain <-chan struct{}) (tasks.Result, error) {
 	start := time.Now().Truncate(time.Hour)
 	return rotate.New(w.o).Run(w.t.Context(), tasks.Run{
-		Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Drain: drain,
+		Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Progress: func(int, int) {}, Drain: drain,
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }

@@ -29,9 +29,11 @@ const (
 
 // ClientOptions describe Zync.
 type ClientOptions struct {
-	Endpoint    string    // its base URL
-	Token       db.Secret // ZYNC_AUTHENTICATION_TOKEN; no header where empty
-	Concurrency int       // never more connections than this; zero for as many as are asked for
+	Endpoint string // its base URL
+	// Token is ZYNC_AUTHENTICATION_TOKEN as it is now, asked for each push; nil or
+	// empty for no header.
+	Token       func() db.Secret
+	Concurrency int // never more connections than this; zero for as many as are asked for
 	Now         func() time.Time
 	// Transport replaces the network, for tests; nil is HTTP as Zync needs it.
 	Transport http.RoundTripper
@@ -41,7 +43,7 @@ type ClientOptions struct {
 type Client struct {
 	http          *http.Client
 	tenant, alive string
-	token         db.Secret
+	token         func() db.Secret
 	now           func() time.Time
 }
 
@@ -54,6 +56,9 @@ func NewClient(o ClientOptions) (*Client, error) {
 	alive, err := url.JoinPath(o.Endpoint, "status", "live")
 	if err != nil {
 		return nil, errors.New("zync endpoint is not a URL")
+	}
+	if o.Token == nil {
+		o.Token = func() db.Secret { return db.Secret{} }
 	}
 	transport := o.Transport
 	if transport == nil {
@@ -144,8 +149,8 @@ func (c *Client) put(ctx context.Context, b body) Answer {
 		return Answer{Class: Rejected, Err: errors.New("push token: the zync endpoint makes no request")}
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if !c.token.Empty() {
-		request.Header.Set("Authorization", `Token token="`+c.token.Reveal()+`"`)
+	if token := c.token(); !token.Empty() {
+		request.Header.Set("Authorization", `Token token="`+token.Reveal()+`"`)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 func newClient(tb testing.TB, endpoint string) *rotate.Client {
 	tb.Helper()
 	c, err := rotate.NewClient(rotate.ClientOptions{
-		Endpoint: endpoint, Token: db.NewSecret(credential), Concurrency: 3, Now: time.Now,
+		Endpoint: endpoint, Token: func() db.Secret { return db.NewSecret(credential) }, Concurrency: 3, Now: time.Now,
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -1,0 +1,107 @@
+package tests
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// notifications are what a service says to systemd.
+type notifications struct {
+	mu   sync.Mutex
+	said []string
+}
+
+// notify listens as systemd does and returns the socket's name.
+func notify(t *testing.T) (*notifications, string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sd-") //nolint:usetesting // a socket's name must be short
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	name := filepath.Join(dir, "s")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	n := &notifications{}
+	go func() {
+		message := make([]byte, 4096)
+		for {
+			length, err := conn.Read(message)
+			if err != nil {
+				return
+			}
+			n.mu.Lock()
+			n.said = append(n.said, string(message[:length]))
+			n.mu.Unlock()
+		}
+	}()
+	return n, name
+}
+
+func (n *notifications) count(text string) (times int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, said := range n.said {
+		if said == text {
+			times++
+		}
+	}
+	return times
+}
+
+func TestSystemdIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	n, socket := notify(t)
+	d := w.start(map[string]string{"NOTIFY_SOCKET": socket, "WATCHDOG_USEC": "300000"})
+	eventually(t, "READY=1", func() bool { return n.count("READY=1") == 1 })
+	eventually(t, "a fed watchdog", func() bool { return n.count("WATCHDOG=1") >= 5 })
+	// A process that stands still feeds nothing.
+	d.signal(syscall.SIGSTOP)
+	time.Sleep(200 * time.Millisecond)
+	fed := n.count("WATCHDOG=1")
+	time.Sleep(time.Second)
+	if more := n.count("WATCHDOG=1"); more != fed {
+		t.Errorf("fed %d times more while it stood still", more-fed)
+	}
+	d.signal(syscall.SIGCONT)
+	d.stops()
+	if n.count("STOPPING=1") != 1 {
+		t.Error("systemd was not told that it stops")
+	}
+}
+
+// TestJournalPriorities has standard error be what systemd says is its journal.
+func TestJournalPriorities(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	log, err := os.CreateTemp(t.TempDir(), "journal")
+	must(t, err)
+	var stat syscall.Stat_t
+	must(t, syscall.Fstat(int(log.Fd()), &stat))
+	cmd := exec.Command(binary, "--run-once", "--task=rotate")
+	for name, value := range w.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Env = append(cmd.Env, fmt.Sprintf("JOURNAL_STREAM=%d:%d", stat.Dev, stat.Ino), "PORTA_ENDPOINT=http://127.0.0.1:1")
+	cmd.Stderr = log
+	must(t, cmd.Run())
+	content, err := os.ReadFile(log.Name())
+	must(t, err)
+	for line := range strings.Lines(string(content)) {
+		want := map[bool]string{true: "<6>time=", false: "<4>time="}[strings.Contains(line, "level=INFO")]
+		if !strings.HasPrefix(line, want) {
+			t.Errorf("%q does not begin with %q", line, want)
+		}
+	}
+	if !strings.Contains(string(content), "<4>") || !strings.Contains(string(content), "<6>") {
+		t.Errorf("no warning, or nothing but warnings, in %s", content)
+	}
+}
