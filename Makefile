@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 TIMEOUT := 9m
 
-.PHONY: build test lint demo simulate bench deps clean
+.PHONY: build test lint demo simulate manifests bench container deps clean
 
 ## build: the scheduler, as bin/scheduler
 build:
@@ -38,6 +38,20 @@ $(LINT):
 	@mkdir -p .tools
 	GOBIN=$(CURDIR)/.tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv .tools/golangci-lint $(LINT)
+
+## manifests: what deploy/kubernetes makes, against the schemas of Kubernetes
+manifests: .tools/kustomize .tools/kubectl-validate
+	tests/manifests.sh .tools
+
+.tools/kustomize:
+	GOBIN=$(CURDIR)/.tools go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+
+.tools/kubectl-validate:
+	GOBIN=$(CURDIR)/.tools go install sigs.k8s.io/kubectl-validate@v0.0.4
+
+## container: the image, built and run with buildah; LOCAL=1 asks no registry
+container:
+	tests/container.sh
 
 ## bench: what the scheduler costs against bare alternatives, into docs/performance.md
 BENCH ?= -tenants 5000 -sizes 1000,10000,100000,1000000 -buyers 1000000 -stale 1000000

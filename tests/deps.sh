@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the tests and the demo run: mariadbd, redis-server, and a C
-# compiler for the race detector. Does nothing where they are there, and leaves
-# no service running that was not there before.
+# Installs what the tests and the demo run: mariadbd, redis-server, a C compiler for
+# the race detector, a browser for the status page, promtool for the alert rules and
+# systemd-analyze for the units. Does nothing where they are there, and leaves no
+# service running that was not there before.
 set -eu
 
 PATH="$PATH:/usr/sbin:/usr/libexec:/usr/local/sbin"
@@ -10,6 +11,9 @@ need=""
 { has mariadbd && { has mariadb-install-db || has mysql_install_db; }; } || need="$need mariadb"
 { has redis-server || has valkey-server; } || need="$need redis"
 { has cc || has gcc; } || need="$need cc"
+{ has chromium || has chromium-browser || has google-chrome || has google-chrome-stable; } || need="$need chromium"
+has promtool || need="$need promtool"
+{ has systemd-analyze || [ "$(uname)" != Linux ]; } || need="$need systemd"
 [ -n "$need" ] || exit 0
 
 root=""
@@ -29,9 +33,11 @@ apt() {
 	$root apt-get update -qq
 	$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 	# Nor at the next boot.
-	case " $* " in *" redis-server "*)
-		if has systemctl; then $root systemctl disable --quiet redis-server >/dev/null 2>&1 || true; fi ;;
-	esac
+	if has systemctl; then
+		for service in redis-server prometheus; do
+			case " $* " in *" $service "*) $root systemctl disable --quiet "$service" >/dev/null 2>&1 || true ;; esac
+		done
+	fi
 }
 
 packages=""
@@ -40,19 +46,30 @@ if has apt-get; then
 	add mariadb mariadb-server-core mariadb-client-core
 	add redis redis-server
 	add cc gcc libc6-dev
+	add chromium chromium
+	add promtool prometheus
+	add systemd systemd
 	# shellcheck disable=SC2086
 	apt $packages
 elif has dnf; then
 	add mariadb mariadb-server
 	add redis redis
 	add cc gcc
+	add systemd systemd
 	# shellcheck disable=SC2086
 	$root dnf install -y -q $packages || $root dnf install -y -q $(echo "$packages" | sed 's/ redis$/ valkey/; s/ redis / valkey /')
+	# Of these not every release has a package; the tests that need them say so.
+	packages=""
+	add chromium chromium
+	add promtool golang-github-prometheus
+	for package in $packages; do $root dnf install -y -q "$package" || true; done
 elif has brew; then
 	add mariadb mariadb
 	add redis redis
+	add promtool prometheus
 	# shellcheck disable=SC2086
 	brew install --quiet $packages
+	case "$need" in *chromium*) brew install --quiet --cask chromium ;; esac
 else
 	echo "deps: install$need by hand: neither apt-get, dnf nor brew is here" >&2
 	exit 1

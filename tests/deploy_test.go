@@ -1,0 +1,182 @@
+package tests
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/token-scheduler/token-scheduler/tests/servers"
+)
+
+// tool runs a program of the machine's and returns what it printed.
+func tool(t *testing.T, dir, name string, args ...string) (string, error) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		servers.SkipWithout(t, fmt.Errorf("%w: %s (run make deps)", servers.ErrNotInstalled, name))
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// read returns the content of a file of the project.
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(append([]string{".."}, path...)...))
+	must(t, err)
+	return string(content)
+}
+
+var exposure = regexp.MustCompile(`Overall exposure level for .*: ([0-9.]+)`)
+
+func TestSystemdUnits(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	units, err := filepath.Glob("../deploy/systemd/*")
+	must(t, err)
+	var names []string
+	for _, unit := range units {
+		// verify asks for the program, which is not installed here.
+		content := strings.ReplaceAll(read(t, "deploy", "systemd", filepath.Base(unit)), "/usr/local/bin/scheduler", binary)
+		names = append(names, filepath.Base(unit))
+		must(t, os.WriteFile(filepath.Join(dir, filepath.Base(unit)), []byte(content), 0o600))
+	}
+	if len(names) != 4 {
+		t.Errorf("the units are %v", names)
+	}
+	args := []string{"verify"}
+	for _, name := range names {
+		args = append(args, "./"+strings.Replace(name, "@.", "@rotate.", 1))
+	}
+	if out, err := tool(t, dir, "systemd-analyze", args...); err != nil || strings.TrimSpace(out) != "" {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".service") {
+			continue
+		}
+		out, err := tool(t, dir, "systemd-analyze", "security", "--offline=true", "./"+name)
+		must(t, err)
+		found := exposure.FindStringSubmatch(out)
+		if found == nil {
+			t.Fatalf("no exposure in\n%s", out)
+		}
+		if level, err := strconv.ParseFloat(found[1], 64); err != nil || level > 1.5 {
+			t.Errorf("%s is exposed at %s, want 1.5 at most", name, found[1])
+		}
+	}
+}
+
+func TestAlertRules(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"check", "rules", "rules.yml"}, {"test", "rules", "rules_test.yml"}} {
+		if out, err := tool(t, "../deploy/prometheus", "promtool", args...); err != nil {
+			t.Errorf("promtool %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+var alertLine = regexp.MustCompile(`(?m)alert: (\w+)$`)
+
+// alerts are the names of the alert rules.
+func alerts(t *testing.T) (names []string) {
+	t.Helper()
+	for _, match := range alertLine.FindAllStringSubmatch(read(t, "deploy", "prometheus", "rules.yml"), -1) {
+		names = append(names, match[1])
+	}
+	return names
+}
+
+func TestEachAlertHasItsTestAndItsParagraph(t *testing.T) {
+	t.Parallel()
+	names := alerts(t)
+	tests, rules := read(t, "deploy", "prometheus", "rules_test.yml"), read(t, "deploy", "prometheus", "rules.yml")
+	var paragraphs []string
+	for line := range strings.Lines(read(t, "docs", "runbook.md")) {
+		if name, found := strings.CutPrefix(line, "## TokenScheduler"); found {
+			paragraphs = append(paragraphs, "TokenScheduler"+strings.TrimSpace(name))
+		}
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(paragraphs))) {
+		t.Errorf("alerts %v, paragraphs of the runbook %v", names, paragraphs)
+	}
+	for _, name := range names {
+		if !strings.Contains(tests, `{alertname="`+name+`"}`) {
+			t.Errorf("%s fires in no test", name)
+		}
+		if !strings.Contains(rules, "docs/runbook.md#"+strings.ToLower(name)) {
+			t.Errorf("%s does not point to its paragraph", name)
+		}
+	}
+}
+
+var metricName = regexp.MustCompile(`\b(token_scheduler|process)_[a-z_]+`)
+
+// TestRulesAndDashboardAskForMetricsThatExist reads them off a daemon.
+func TestRulesAndDashboardAskForMetricsThatExist(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	d := w.start(nil)
+	d.logs("run ended", "outcome=success")
+	response, err := http.Get(d.address() + "/metrics")
+	must(t, err)
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	must(t, err)
+	exist := map[string]bool{}
+	for _, name := range metricName.FindAllString(string(content), -1) {
+		exist[name] = true
+	}
+	for _, file := range []string{"prometheus/rules.yml", "prometheus/rules_test.yml", "grafana/dashboard.json"} {
+		asked := metricName.FindAllString(read(t, "deploy", file), -1)
+		if len(asked) < 8 {
+			t.Errorf("%s asks for %v alone", file, asked)
+		}
+		for _, name := range asked {
+			if !exist[name] {
+				t.Errorf("%s asks for %s, which does not exist", file, name)
+			}
+		}
+	}
+	d.stops()
+}
+
+var variable = regexp.MustCompile(`(?m)(?:^Environment=|- name: |- )([A-Z][A-Z0-9_]+)(?:=|$)`)
+
+// TestDeploymentsSetVariablesThatExist has no unit and no manifest set what the
+// program does not read.
+func TestDeploymentsSetVariablesThatExist(t *testing.T) {
+	t.Parallel()
+	help, err := exec.Command(binary, "--help").Output()
+	must(t, err)
+	set := map[string]string{}
+	must(t, filepath.WalkDir("../deploy", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		for _, match := range variable.FindAllStringSubmatch(string(content), -1) {
+			set[match[1]] = path
+		}
+		return err
+	}))
+	if len(set) < 9 {
+		t.Errorf("only %v are set", slices.Sorted(maps.Keys(set)))
+	}
+	for name, path := range set {
+		if !strings.Contains(string(help), name) {
+			t.Errorf("%s sets %s, which the program does not know", path, name)
+		}
+	}
+}
