@@ -33,11 +33,20 @@ type Options struct {
 
 // credentials are the user and password in force.
 func (o Options) credentials() (username, password string, err error) {
-	u, err := redis.ParseURL(o.URL)
+	u, err := parseURL(o)
 	if err != nil {
 		return "", "", errURL
 	}
 	return cmp.Or(o.Username, u.Username), cmp.Or(o.Password, u.Password), nil
+}
+
+// parseURL reads the URL; for a Cluster, whose further nodes are for openCluster,
+// without its parameters.
+func parseURL(o Options) (*redis.Options, error) {
+	if o.Cluster {
+		o.URL, _, _ = strings.Cut(o.URL, "?")
+	}
+	return redis.ParseURL(o.URL)
 }
 
 var errURL = errors.New("not a redis://host:port/database, rediss:// or unix:// URL" +
@@ -46,7 +55,7 @@ var errURL = errors.New("not a redis://host:port/database, rediss:// or unix:// 
 // Open prepares a client. It connects to nothing yet: the error is about the
 // options alone, and holds no part of the URL, which may hold a password.
 func Open(o Options) (redis.UniversalClient, error) {
-	u, err := redis.ParseURL(o.URL)
+	u, err := parseURL(o)
 	if err != nil {
 		return nil, errURL
 	}
@@ -87,7 +96,28 @@ func Open(o Options) (redis.UniversalClient, error) {
 		u.CredentialsProviderContext = all.CredentialsProviderContext
 		return redis.NewClient(u), nil
 	}
+	if o.Cluster {
+		return openCluster(o.URL, all)
+	}
 	return redis.NewUniversalClient(all), nil
+}
+
+// clusterReload is how old a client's map of the Cluster may be. It is made anew
+// by the next call, so a failover costs a call or two; the library's own minute
+// would cost the leadership.
+const clusterReload = 2 * time.Second
+
+// openCluster finds the Cluster by any node that the URL names: its host, or those
+// of the parameters addr.
+func openCluster(raw string, all *redis.UniversalOptions) (redis.UniversalClient, error) {
+	seeds, err := redis.ParseClusterURL(raw)
+	if err != nil {
+		return nil, errURL
+	}
+	all.Addrs = seeds.Addrs
+	cluster := all.Cluster()
+	cluster.ClusterStateReloadInterval = clusterReload
+	return redis.NewClusterClient(cluster), nil
 }
 
 func addTLS(u *redis.Options, o Options) error {

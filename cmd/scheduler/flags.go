@@ -30,7 +30,7 @@ type flags struct {
 	RedisSentinelRole     string `group:"Redis" var:"REDIS_SENTINEL_ROLE" placeholder:"ROLE" help:"Only master is of use here: locks are written."`
 	RedisSentinelUsername string `group:"Redis" var:"REDIS_SENTINEL_USERNAME" placeholder:"NAME" help:"ACL user of the Sentinels."`
 	RedisSentinelPassword string `group:"Redis" var:"REDIS_SENTINEL_PASSWORD" file:"" placeholder:"TEXT" help:"Password of the Sentinels."`
-	RedisCluster          bool   `group:"Redis" var:"REDIS_CLUSTER" help:"The URL names a node of a Redis Cluster."`
+	RedisCluster          bool   `group:"Redis" var:"REDIS_CLUSTER" help:"The URL names a node of a Redis Cluster, and with ?addr=host:port&addr=… further ones, should that one be away."`
 	RedisCAFile           string `group:"Redis" name:"redis-ca-file" var:"REDIS_CA_FILE" placeholder:"FILE" help:"CA certificate for rediss://, PEM."`
 	RedisClientCert       string `group:"Redis" var:"REDIS_CLIENT_CERT" placeholder:"FILE" help:"Client certificate for rediss://, PEM."`
 	RedisPrivateKey       string `group:"Redis" var:"REDIS_PRIVATE_KEY" placeholder:"FILE" help:"Key of the client certificate, PEM."`

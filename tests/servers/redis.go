@@ -2,6 +2,7 @@ package servers
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,8 +16,12 @@ type Redis struct {
 	Port    int
 	dir     string
 	args    []string
+	tls     *tls.Config // nil for plain text
 	process *process
 }
+
+// Addr is the server's host and port.
+func (r *Redis) Addr() string { return fmt.Sprintf("127.0.0.1:%d", r.Port) }
 
 // StartRedis starts a server without persistence. extra are further options of
 // redis-server.
@@ -32,6 +37,22 @@ func StartRedis(ctx context.Context, dir string, extra ...string) (*Redis, error
 	return r, r.Start(ctx)
 }
 
+// StartRedisTLS starts a server that speaks TLS alone, and asks its clients for a
+// certificate. The files are an authority's certificate, and the server's own with
+// its key; config is how to ask the server whether it is there.
+func StartRedisTLS(ctx context.Context, dir, ca, cert, key string, config *tls.Config) (*Redis, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	r := &Redis{Port: port, dir: dir, tls: config}
+	r.args = []string{
+		"--port", "0", "--tls-port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "",
+		"--tls-ca-cert-file", ca, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "yes",
+	}
+	return r, r.Start(ctx)
+}
+
 // Start starts a server that was stopped or killed. What it held is gone.
 func (r *Redis) Start(ctx context.Context) error {
 	program, err := find("redis-server", "valkey-server")
@@ -42,7 +63,7 @@ func (r *Redis) Start(ctx context.Context) error {
 	if r.process, err = spawn(logFile, program, r.args...); err != nil {
 		return err
 	}
-	client := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", r.Port)})
+	client := redis.NewClient(&redis.Options{Addr: r.Addr(), TLSConfig: r.tls})
 	defer func() { _ = client.Close() }()
 	return r.process.await(ctx, logFile, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 }

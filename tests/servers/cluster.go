@@ -1,0 +1,144 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Cluster is a Redis Cluster of three masters with a replica each.
+type Cluster struct{ Nodes []*Redis }
+
+// slots is how many a Cluster has.
+const slots = 16384
+
+// StartCluster starts the six of them and waits until all slots are served.
+func StartCluster(ctx context.Context, dir string) (c *Cluster, err error) {
+	c = &Cluster{}
+	defer func() {
+		if err != nil {
+			c.Remove()
+		}
+	}()
+	const masters = 3
+	for i := range 2 * masters {
+		sub := filepath.Join(dir, strconv.Itoa(i))
+		if err := os.Mkdir(sub, 0o700); err != nil {
+			return c, err
+		}
+		bus, err := FreePort()
+		if err != nil {
+			return c, err
+		}
+		node, err := StartRedis(ctx, sub, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+			"--cluster-port", strconv.Itoa(bus), "--repl-diskless-sync-delay", "0")
+		if err != nil {
+			return c, err
+		}
+		c.Nodes = append(c.Nodes, node)
+		client := redis.NewClient(&redis.Options{Addr: node.Addr()})
+		if i < masters {
+			err = client.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err()
+		}
+		if err == nil && i > 0 {
+			err = client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", c.Nodes[0].Port, c.busOf(ctx, 0)).Err()
+		}
+		_ = client.Close()
+		if err != nil {
+			return c, err
+		}
+	}
+	for i := range masters {
+		if err := c.replicate(ctx, masters+i, i); err != nil {
+			return c, err
+		}
+	}
+	return c, c.await(ctx)
+}
+
+// busOf is the port on which a node talks to the others.
+func (c *Cluster) busOf(ctx context.Context, node int) string {
+	client := redis.NewClient(&redis.Options{Addr: c.Nodes[node].Addr()})
+	defer func() { _ = client.Close() }()
+	port := client.ConfigGet(ctx, "cluster-port").Val()["cluster-port"]
+	return port
+}
+
+// replicate makes one node a replica of another, once it knows it.
+func (c *Cluster) replicate(ctx context.Context, replica, master int) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	of := redis.NewClient(&redis.Options{Addr: c.Nodes[master].Addr()})
+	defer func() { _ = of.Close() }()
+	id, err := of.ClusterMyID(ctx).Result()
+	if err != nil {
+		return err
+	}
+	client := redis.NewClient(&redis.Options{Addr: c.Nodes[replica].Addr()})
+	defer func() { _ = client.Close() }()
+	for {
+		if err = client.ClusterReplicate(ctx, id).Err(); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("node %d does not replicate: %w", replica, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// await waits until each node finds the Cluster sound and each replica has its
+// master's data, without which it would not take its place.
+func (c *Cluster) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		sound := true
+		for _, node := range c.Nodes {
+			client := redis.NewClient(&redis.Options{Addr: node.Addr()})
+			cluster, _ := client.ClusterInfo(ctx).Result()
+			replication, _ := client.Info(ctx, "replication").Result()
+			_ = client.Close()
+			sound = sound && strings.Contains(cluster, "cluster_state:ok") &&
+				(strings.Contains(replication, "connected_slaves:1") || strings.Contains(replication, "master_link_status:up"))
+		}
+		if sound {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the Cluster does not come up: %w", ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// MasterOf returns the node that serves a key.
+func (c *Cluster) MasterOf(ctx context.Context, key string) (*Redis, error) {
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{c.Nodes[0].Addr()}})
+	defer func() { _ = client.Close() }()
+	node, err := client.MasterForKey(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range c.Nodes {
+		if n.Addr() == node.Options().Addr {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("no node at %s", node.Options().Addr)
+}
+
+// Remove ends them all.
+func (c *Cluster) Remove() {
+	for _, node := range c.Nodes {
+		_ = node.Remove()
+	}
+}
