@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 TIMEOUT := 9m
 
-.PHONY: build test lint demo simulate manifests bench container deps clean
+.PHONY: build test lint demo simulate manifests bench docs container deps clean
 
 ## build: the scheduler, as bin/scheduler
 build:
@@ -19,7 +19,8 @@ test: deps
 	go test -race -count=1 -parallel 12 -timeout $(TIMEOUT) ./...
 
 ## demo: two rotations and a purge on private servers, in under a minute
-demo: deps build
+demo: build
+	@tests/deps.sh servers
 	@go build -o bin/demo ./tests/demo && exec bin/demo -bin bin/scheduler
 
 ## simulate: WEEKS weeks of trouble in virtual time; SEED=n replays one of them
@@ -49,16 +50,21 @@ manifests: .tools/kustomize .tools/kubectl-validate
 .tools/kubectl-validate:
 	GOBIN=$(CURDIR)/.tools go install sigs.k8s.io/kubectl-validate@v0.0.4
 
+## docs: the page of the flags
+docs:
+	UPDATE=1 go test -count=1 -run TestConfigurationPage ./cmd/scheduler
+
 ## container: the image, built and run with buildah; LOCAL=1 asks no registry
 container:
 	tests/container.sh
 
 ## bench: what the scheduler costs against bare alternatives, into docs/performance.md
 BENCH ?= -tenants 5000 -sizes 1000,10000,100000,1000000 -buyers 1000000 -stale 1000000
-bench: deps build
+bench: build
+	@tests/deps.sh servers
 	@go build -o bin/bench ./tests/bench && exec bin/bench -bin bin/scheduler -json bin/bench.json -page docs/performance.md $(BENCH)
 
-## deps: installs MariaDB and Redis for the tests where they are missing
+## deps: installs what the tests run where it is missing
 deps:
 	@tests/deps.sh
 

@@ -130,7 +130,7 @@ func (i *Inspector) TryGrant(ctx context.Context, g Grant) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	if _, err := tx.ExecContext(ctx, query); err != nil {
-		return fmt.Errorf("%s: %w", g, scrub(err))
+		return scrub(err)
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func TestCheckOfASoundInstallation(t *testing.T) {
 		t.Errorf("a check left the keys %v, %v", keys, err)
 	}
 	text := w.start(nil, "--check")
-	if code := text.wait(); code != 0 || !strings.Contains(text.stdout.String(), "ok       zync ") {
+	if code := text.wait(); code != 0 || !strings.Contains(text.stdout.String(), "ok       zync  ") {
 		t.Errorf("exit code %d, output:\n%s", code, text.stdout)
 	}
 	if strings.Contains(text.stdout.String(), "\x1b") {

@@ -2,7 +2,8 @@
 # Installs what the tests and the demo run: mariadbd, redis-server, a C compiler for
 # the race detector, a browser for the status page, promtool for the alert rules and
 # systemd-analyze for the units. Does nothing where they are there, and leaves no
-# service running that was not there before.
+# service running that was not there before. "deps.sh servers" is for MariaDB and Redis
+# alone.
 set -eu
 
 PATH="$PATH:/usr/sbin:/usr/libexec:/usr/local/sbin"
@@ -10,10 +11,12 @@ has() { command -v "$1" >/dev/null 2>&1; }
 need=""
 { has mariadbd && { has mariadb-install-db || has mysql_install_db; }; } || need="$need mariadb"
 { has redis-server || has valkey-server; } || need="$need redis"
-{ has cc || has gcc; } || need="$need cc"
-{ has chromium || has chromium-browser || has google-chrome || has google-chrome-stable; } || need="$need chromium"
-has promtool || need="$need promtool"
-{ has systemd-analyze || [ "$(uname)" != Linux ]; } || need="$need systemd"
+if [ "${1:-all}" != servers ]; then
+	{ has cc || has gcc; } || need="$need cc"
+	{ has chromium || has chromium-browser || has google-chrome || has google-chrome-stable; } || need="$need chromium"
+	has promtool || need="$need promtool"
+	{ has systemd-analyze || [ "$(uname)" != Linux ]; } || need="$need systemd"
+fi
 [ -n "$need" ] || exit 0
 
 root=""

@@ -113,9 +113,9 @@ func printer(w io.Writer) func(finding) {
 		if colours[f.Result] != "" {
 			end = "\x1b[0m"
 		}
-		_, _ = fmt.Fprintf(w, "%s%-8s%s %-24s %s\n", colours[f.Result], f.Result, end, f.Check, f.Found)
+		_, _ = fmt.Fprintf(w, "%s%-8s%s %-31s %s\n", colours[f.Result], f.Result, end, f.Check, f.Found)
 		if f.Advice != "" {
-			_, _ = fmt.Fprintf(w, "%-8s %-24s -> %s\n", "", "", f.Advice)
+			_, _ = fmt.Fprintf(w, "%-8s %-31s -> %s\n", "", "", f.Advice)
 		}
 	}
 }

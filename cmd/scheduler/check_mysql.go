@@ -102,12 +102,16 @@ func (c *check) tables(ctx context.Context, inspector *db.Inspector) bool {
 }
 
 func (c *check) grants(ctx context.Context, inspector *db.Inspector, readOnly bool) {
+	database := "the database"
+	if cfg, err := db.ParseURL(c.cfg.database.URL); err == nil {
+		database = cfg.DBName
+	}
 	for _, grant := range db.Grants() {
 		if readOnly && grant.Right != "SELECT" {
 			continue // it refuses everybody
 		}
 		if err := inspector.TryGrant(ctx, grant); err != nil {
-			c.fail("grant "+grant.String(), fmt.Sprintf(howToGrant, grant.Right, "Porta's database", grant.Table), "%v", err)
+			c.fail("grant "+grant.String(), fmt.Sprintf(howToGrant, grant.Right, database, grant.Table), "%v", err)
 		} else {
 			c.ok("grant "+grant.String(), "given")
 		}

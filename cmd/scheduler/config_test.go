@@ -142,16 +142,3 @@ func TestSentinels(t *testing.T) {
 		t.Errorf("error %v, want one without the password", err)
 	}
 }
-
-// TestReadmeHasTheHelp: the table of flags in the README is the program's own.
-func TestReadmeHasTheHelp(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stdout, stderr bytes.Buffer
-	run(t.Context(), []string{"--help"}, nil, &stdout, &stderr)
-	if !strings.Contains(string(readme), strings.TrimSpace(stdout.String())) {
-		t.Error("the flags in README.md are not those of --help")
-	}
-}

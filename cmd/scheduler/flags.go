@@ -90,15 +90,7 @@ func parseFlags(args, environ []string, stdout io.Writer) (flags, error) {
 		}
 	}
 	helped := false
-	parser, err := kong.New(&f,
-		kong.Name("scheduler"),
-		kong.Description(description),
-		kong.Writers(stdout, io.Discard),
-		kong.Exit(func(int) { helped = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.ValueFormatter(helpText),
-		kong.Resolvers(&env),
-	)
+	parser, err := newParser(&f, &env, stdout, func(int) { helped = true })
 	if err != nil {
 		return f, err
 	}
@@ -111,6 +103,18 @@ func parseFlags(args, environ []string, stdout io.Writer) (flags, error) {
 	}
 	f.problems = env.problems
 	return f, nil
+}
+
+func newParser(f *flags, env *environment, stdout io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(f,
+		kong.Name("scheduler"),
+		kong.Description(description),
+		kong.Writers(stdout, io.Discard),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.ValueFormatter(helpText),
+		kong.Resolvers(env),
+	)
 }
 
 // helpText adds the variables to a flag's help.
