@@ -69,18 +69,7 @@ func (p *page) json(w http.ResponseWriter, r *http.Request) {
 
 // The methods that the template calls.
 
-// State is the page's headline.
-func (st status) State() string {
-	switch {
-	case st.Tenants.AtRisk > 0:
-		return "At risk"
-	case len(st.Problems) > 0:
-		return "Needs a look"
-	}
-	return "All is well"
-}
-
-// Mood is the colour of the headline.
+// Mood is how the installation fares, and the colour of the headline.
 func (st status) Mood() string {
 	switch {
 	case st.Tenants.AtRisk > 0:
@@ -89,6 +78,11 @@ func (st status) Mood() string {
 		return "warn"
 	}
 	return "good"
+}
+
+// State is the headline.
+func (st status) State() string {
+	return map[string]string{"bad": "At risk", "warn": "Needs a look", "good": "All is well"}[st.Mood()]
 }
 
 // More is how many failing tenants are not listed.
