@@ -1,0 +1,131 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/tests/servers"
+)
+
+// newStatusSource is of an installation on an empty Redis, at a time.
+func newStatusSource(t *testing.T, now time.Time) *statusSource {
+	t.Helper()
+	cfg := config{name: t.Name(), tokenTTL: 24 * time.Hour, timezone: time.UTC}
+	var err error
+	for spec, schedule := range map[string]*tasks.Schedule{"0 * * * *": &cfg.rotate, "0 0 * * 0": &cfg.janitor} {
+		if *schedule, err = tasks.ParseSchedule(spec, time.UTC); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client, prefix := servers.RedisClient(t), keyPrefix(cfg)
+	return &statusSource{
+		redis: client, ledger: tasks.NewLedger(client, prefix, "here:1"), prefix: prefix, cfg: cfg,
+		now: func() time.Time { return now },
+	}
+}
+
+func (s *statusSource) ran(t *testing.T, task string, outcome tasks.Outcome, complete bool, ended time.Time) {
+	t.Helper()
+	err := s.ledger.RecordRun(t.Context(), tasks.Report{
+		Task: task, Outcome: outcome, Duration: time.Minute,
+		Result: tasks.Result{Complete: complete, Counts: []tasks.Count{{Name: "tenants", N: 50}, {Name: "delivered", N: 48}, {Name: "no_owner", N: 2}}},
+	}, "r", ended)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStatusProblems(t *testing.T) {
+	now := time.Date(2026, 11, 18, 12, 30, 0, 0, time.UTC) // a Wednesday
+	for name, c := range map[string]struct {
+		rotated  time.Duration // how long ago the last complete rotation ended
+		outcome  tasks.Outcome
+		purged   time.Duration
+		atRisk   int
+		problems []string // beside that nobody leads
+	}{
+		"an hour like any other":         {29 * time.Minute, tasks.Success, 3 * 24 * time.Hour, 0, nil},
+		"some tenants failed":            {29 * time.Minute, tasks.Partial, 3 * 24 * time.Hour, 0, nil},
+		"one window was missed":          {80 * time.Minute, tasks.Success, 3 * 24 * time.Hour, 0, nil},
+		"two windows were missed":        {100 * time.Minute, tasks.Success, 3 * 24 * time.Hour, 0, []string{"no rotation has reached everyone for two windows"}},
+		"half a token's life has passed": {13 * time.Hour, tasks.Success, 3 * 24 * time.Hour, 48, []string{"tenants at risk", "no rotation has reached everyone for two windows"}},
+		"no purge for two weeks":         {29 * time.Minute, tasks.Success, 14 * 24 * time.Hour, 0, []string{"no purge has succeeded for two windows"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStatusSource(t, now)
+			s.ran(t, tasks.Rotate, c.outcome, true, now.Add(-c.rotated))
+			s.ran(t, tasks.Janitor, tasks.Success, true, now.Add(-c.purged))
+			st, err := s.read(t.Context(), listOnPage)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st.Tenants.AtRisk != c.atRisk || st.Tenants.Served != 48 || st.Tenants.NoOwner != 2 {
+				t.Errorf("tenants %+v, want %d at risk", st.Tenants, c.atRisk)
+			}
+			if len(st.Problems) != len(c.problems)+1 {
+				t.Errorf("problems %q, want %q and that nobody leads", st.Problems, c.problems)
+			}
+			for _, want := range append(c.problems, "nobody leads") {
+				if !strings.Contains(strings.Join(st.Problems, "\n"), want) {
+					t.Errorf("no %q among %q", want, st.Problems)
+				}
+			}
+		})
+	}
+}
+
+// TestStatusGoesByTheLeader: what fires next, and how long tokens live, is what
+// the leader was told, whatever the one who asks was.
+func TestStatusGoesByTheLeader(t *testing.T) {
+	now := time.Now().UTC()
+	s := newStatusSource(t, now)
+	leader := newHolder(s.cfg, now)
+	leader.RotateSchedule, leader.TokenTTL, leader.Timezone = "@every 10s", "1m", "Europe/Berlin"
+	lease, err := locks.New(s.redis, s.prefix, time.Minute, leader.encode()).Acquire(t.Context(), "leader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ran(t, tasks.Rotate, tasks.Partial, true, now.Add(-5*time.Second))
+	delivered := now.Add(-40 * time.Second).Truncate(time.Millisecond)
+	if err := s.ledger.Record(t.Context(), map[int64]time.Time{7: delivered}, nil, now); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ledger.Record(t.Context(), nil, map[int64]string{7: "zync answered 500"}, now); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.read(t.Context(), listOnPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Leader == nil || st.Leader.PID != leader.PID || st.Tasks[0].Next.Sub(st.Now) > 10*time.Second {
+		t.Errorf("leader %+v, next at %s, now is %s", st.Leader, st.Tasks[0].Next, st.Now)
+	}
+	if len(st.Failing) != 1 || !st.Failing[0].AtRisk || !st.Failing[0].TokenDies.Equal(delivered.Add(time.Minute)) {
+		t.Errorf("failing %+v: a token of a minute's life is at risk after forty seconds", st.Failing)
+	}
+	if err := lease.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if st, err = s.read(t.Context(), listOnPage); err != nil || st.Leader != nil || st.Failing[0].AtRisk {
+		t.Errorf("without a leader: %+v, %v", st, err)
+	}
+	// A lease that another version holds.
+	s.redis.Set(t.Context(), s.prefix+"leader", "0123456789012345678901", time.Minute)
+	if st, err = s.read(t.Context(), listOnPage); err != nil || st.Leader == nil || st.Leader.Host != "unknown" {
+		t.Errorf("beside another version: %+v, %v", st, err)
+	}
+}
+
+func TestShortDurations(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 40 * time.Millisecond: "40ms", 1234 * time.Millisecond: "1.2s", 63 * time.Second: "1m3s",
+		5*time.Hour + 12*time.Minute + 40*time.Second: "5h12m", 76 * time.Hour: "3d4h",
+	} {
+		if got := short(d); got != want {
+			t.Errorf("%d is %q, want %q", d, got, want)
+		}
+	}
+}
