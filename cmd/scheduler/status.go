@@ -199,10 +199,12 @@ func (s *statusSource) problems(st status, histories map[string]tasks.History) [
 		window := schedule.Window(st.Now)
 		before := schedule.Window(window.Start.Add(-time.Nanosecond))
 		switch done := latest(histories[t.Task].Complete, t.LastSuccess); {
-		case t.Last == nil:
-			say("no run of %s is on record", t.Task)
+		case t.Task == tasks.Rotate && t.Last == nil:
+			say("no rotation is on record")
 		case t.Task == tasks.Rotate && done.Before(before.Start):
 			say("no rotation has reached everyone for two windows")
+		case t.Task == tasks.Janitor && t.Last == nil && (st.Leader == nil || st.Leader.Started.After(before.Start)):
+			// a young installation: the first is still to come
 		case t.Task == tasks.Janitor && t.LastSuccess.Before(before.Start):
 			say("no purge has succeeded for two windows")
 		}
