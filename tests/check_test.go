@@ -30,12 +30,6 @@ func (w *world) check(env map[string]string, args ...string) (int, []finding) {
 	return code, out.Checks
 }
 
-func (w *world) exec(query string, args ...any) {
-	w.t.Helper()
-	_, err := w.porta.DB.Exec(query, args...)
-	must(w.t, err)
-}
-
 func TestCheckOfASoundInstallation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 12)

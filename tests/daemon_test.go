@@ -99,10 +99,10 @@ func TestMissedPurgeIsMadeUp(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	// The success on record is older than the last firing.
-	client := redisOf(t, w)
-	key := "token-scheduler:{" + w.porta.Name + "}:successes"
-	must(t, client.HSet(t.Context(), key, "janitor", time.Now().Add(-8*24*time.Hour).UnixMilli()).Err())
-	must(t, change(w, "UPDATE access_tokens SET expires_at = '2020-01-01' WHERE name = 'OIDC Synchronization Token' AND value LIKE 'fresh-%'"))
+	client := w.redis()
+	key := "token-scheduler:{" + w.porta.Name + "}:runs"
+	must(t, client.HSet(t.Context(), key, "janitor:success", time.Now().Add(-8*24*time.Hour).UnixMilli()).Err())
+	w.exec("UPDATE access_tokens SET expires_at = '2020-01-01' WHERE name = 'OIDC Synchronization Token' AND value LIKE 'fresh-%'")
 	d := w.start(nil)
 	d.logs("run ended", "task=janitor", "outcome=success")
 	line := d.logs("run ended", "task=janitor")

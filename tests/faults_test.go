@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 	"github.com/token-scheduler/token-scheduler/tests/zync"
@@ -23,15 +21,6 @@ func slowly(zync.Push) zync.Fault { return zync.Fault{Delay: 50 * time.Milliseco
 // brisk rotates every few seconds tokens that live not much longer than a dead
 // leader is waited for: whoever is not served soon again is locked out.
 var brisk = map[string]string{"ROTATE_SCHEDULE": "@every 5s", "TOKEN_TTL": "60s"}
-
-func redisOf(t *testing.T, w *world) *redis.Client {
-	t.Helper()
-	opts, err := redis.ParseURL(w.env["REDIS_URL"])
-	must(t, err)
-	client := redis.NewClient(opts)
-	t.Cleanup(func() { _ = client.Close() })
-	return client
-}
 
 // servedSince waits until every tenant has been given a token after a moment.
 func (w *world) servedSince(moment time.Time) {
@@ -167,7 +156,7 @@ func TestRedisFlushedInARun(t *testing.T) {
 	t.Cleanup(private.Kill)
 	w.env["REDIS_URL"] = private.URL(0)
 	first, second := w.start(brisk), w.start(brisk)
-	client := redisOf(t, w)
+	client := w.redis()
 	for range 3 {
 		pushes := w.zync.Pushes()
 		eventually(t, "pushes", func() bool { return w.zync.Pushes() > pushes+5 })

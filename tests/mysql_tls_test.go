@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -71,11 +72,9 @@ func TestMySQLOverTLS(t *testing.T) {
 	}
 
 	require("X509")
-	for name, value := range map[string]string{
+	maps.Copy(w.env, map[string]string{
 		"DATABASE_URL": right, "DATABASE_SSL_CA": ca.file, "DATABASE_SSL_CERT": mine, "DATABASE_SSL_KEY": mineKey,
-	} {
-		w.env[name] = value
-	}
+	})
 	if code, r := w.once(); code != 0 || r.Tasks[0].Delivered != len(w.seeded.Owners) || r.Tasks[1].Purged == 0 {
 		t.Errorf("exit code %d, %+v", code, r)
 	}

@@ -103,11 +103,11 @@ func TestTenantsThatZyncDoesNotKnowGetAnEndpoint(t *testing.T) {
 	must(t, err)
 	defer fresh.Close()
 	w.env["ZYNC_ENDPOINT"] = fresh.URL
-	must(t, change(w, "UPDATE accounts SET self_domain = NULL WHERE id = 3"))
+	w.exec("UPDATE accounts SET self_domain = NULL WHERE id = 3")
 	for id, host := range map[int]string{
 		4: "no host/at all", 5: `"quoted'`, 6: strings.Repeat("a", 255), 7: "héros.example.com", 8: "-", 9: "x:99999999",
 	} {
-		must(t, change(w, "UPDATE accounts SET self_domain = ?, org_name = ? WHERE id = ?", host, strings.Repeat("ü", 255), id))
+		w.exec("UPDATE accounts SET self_domain = ?, org_name = ? WHERE id = ?", host, strings.Repeat("ü", 255), id)
 	}
 	const bad = 6 // a name of 255 letters is none that we would know to be wrong
 	before := w.lastTokenID()
@@ -124,11 +124,6 @@ func TestTenantsThatZyncDoesNotKnowGetAnEndpoint(t *testing.T) {
 	if rows := w.minted(before); len(rows) != len(w.seeded.Owners)-bad {
 		t.Errorf("%d tokens are left, want those that were delivered, %d", len(rows), len(w.seeded.Owners)-bad)
 	}
-}
-
-func change(w *world, query string, args ...any) error {
-	_, err := w.porta.DB.ExecContext(w.t.Context(), query, args...)
-	return err
 }
 
 func TestSixRunsAtOnceWasteNoToken(t *testing.T) {

@@ -73,6 +73,13 @@ func newWorldOn(t *testing.T, p *porta.Porta, redisURL string, tenants int) *wor
 	return w
 }
 
+// exec changes Porta's database, as one who may do everything.
+func (w *world) exec(query string, args ...any) {
+	w.t.Helper()
+	_, err := w.porta.DB.Exec(query, args...)
+	must(w.t, err)
+}
+
 // redis is a client of the world's Redis.
 func (w *world) redis() *redis.Client {
 	w.t.Helper()

@@ -18,7 +18,7 @@ func TestConfigurationPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(configurationPage, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(configurationPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -114,7 +114,7 @@ func measure(cmd *exec.Cmd) (spent, error) {
 			return s, err
 		case <-time.After(10 * time.Millisecond):
 			if _, peak, err := memory(cmd.Process.Pid); err == nil {
-				s.maxRSS = peak
+				s.maxRSS = max(s.maxRSS, peak) // one that has ended holds nothing
 			}
 		}
 	}
