@@ -29,7 +29,11 @@ func (c *check) mysql(ctx context.Context) {
 		c.fail("mysql", "is it up, is the way to it open, are user, password and database right?", "%v", err)
 		return
 	}
-	c.ok("mysql", "%s, answers in %s", server.Version, short(time.Since(began)))
+	if supported(server.Version) {
+		c.ok("mysql", "%s, answers in %s", server.Version, short(time.Since(began)))
+	} else {
+		c.warn("mysql", "use MySQL 8.0 or later, or MariaDB 10.6 or later", "version %s", server.Version)
+	}
 	c.server(server)
 	sound := c.tables(ctx, inspector)
 	c.grants(ctx, inspector, server.ReadOnly)
@@ -43,6 +47,24 @@ func (c *check) mysql(ctx context.Context) {
 		c.count(ctx, inspector, tenants)
 		c.porta(ctx, tenants)
 	}
+}
+
+// supported tells whether a server's version is one that is known to work.
+func supported(version string) bool {
+	if strings.Contains(strings.ToLower(version), "mariadb") {
+		// MariaDB puts this before its own version for old clients.
+		return !olderThan(strings.TrimPrefix(version, "5.5.5-"), 10, 6)
+	}
+	return !olderThan(version, 8, 0)
+}
+
+// olderThan tells whether a version is known to be older than another.
+func olderThan(version string, major, minor int) bool {
+	var a, b int
+	if _, err := fmt.Sscanf(version, "%d.%d", &a, &b); err != nil {
+		return false
+	}
+	return a < major || (a == major && b < minor)
 }
 
 func (c *check) server(s db.Server) {

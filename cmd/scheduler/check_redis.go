@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 )
-
-// oldestRedis is the first version that is supported.
-const oldestRedis = 6.2
 
 func (c *check) redis(ctx context.Context) {
 	client, err := locks.Open(c.cfg.redis)
@@ -32,10 +28,10 @@ func (c *check) redis(ctx context.Context) {
 	took := time.Since(began)
 	info := redisInfo(ctx, client)
 	known := info["redis_version"]
-	switch at, err := strconv.ParseFloat(majorMinor(known), 64); {
+	switch {
 	case known == "":
 		c.ok("redis", "answers in %s; its version is not for this user to read", short(took))
-	case err == nil && at < oldestRedis && info["server_name"] != "valkey":
+	case olderThan(known, 6, 2):
 		c.warn("redis", "use Redis 6.2 or later, or Valkey", "version %s", known)
 	default:
 		c.ok("redis", "version %s, answers in %s", known, short(took))
@@ -94,11 +90,6 @@ func redisInfo(ctx context.Context, client redis.UniversalClient) map[string]str
 		}
 	}
 	return known
-}
-
-func majorMinor(version string) string {
-	parts := strings.SplitN(version, ".", 3)
-	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 func (c *check) zync(ctx context.Context) {
