@@ -72,9 +72,10 @@ type statusSource struct {
 }
 
 const (
-	statusAge    = 2 * time.Second
-	listOnPage   = 100
-	listOnScreen = 1000
+	statusAge     = 2 * time.Second
+	statusTimeout = 5 * time.Second
+	listOnPage    = 100
+	listOnScreen  = 1000
 )
 
 // cached is the status as it was a moment ago.
@@ -82,6 +83,9 @@ func (s *statusSource) cached(ctx context.Context) (status, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at.IsZero() || time.Since(s.at) > statusAge {
+		// Who asked may go away; the answer is for all who ask now.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusTimeout)
+		defer cancel()
 		s.last, s.err = s.read(ctx, listOnPage)
 		s.at = time.Now()
 	}
