@@ -89,6 +89,10 @@ SELECT t.id, t.self_domain, t.created_at, COALESCE(t.master, 0) = 1 AS is_master
 // key behind it, from two sides of the cursor, so that no page scans what
 // another has read and none touches a buyer's row. Neither column changes in an
 // account's life: nobody is missed or met twice.
+//
+// The master's id is bounded from both sides and not equated: of an equality
+// MariaDB makes a lookup by the id alone, and walks over all that lies before the
+// cursor to come to it, so that a list would cost the square of its length.
 const pageOfAccounts = `
 SELECT p.id, p.self_domain, p.created_at, FALSE AS is_master FROM (
     (SELECT id, self_domain, created_at FROM accounts
@@ -96,8 +100,8 @@ SELECT p.id, p.self_domain, p.created_at, FALSE AS is_master FROM (
       ORDER BY id LIMIT ?)
     UNION ALL
     (SELECT id, self_domain, created_at FROM accounts
-      WHERE provider_account_id = ? AND created_at > ? AND provider = 1 AND id <> ?
-      ORDER BY created_at, id LIMIT ?)
+      WHERE provider_account_id >= ? AND provider_account_id <= ? AND created_at > ? AND provider = 1 AND id <> ?
+      ORDER BY provider_account_id, created_at, id LIMIT ?)
   ) p ORDER BY p.created_at, p.id LIMIT ?`
 
 const accountsByID = `
@@ -125,7 +129,7 @@ func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, 
 	var page []Tenant
 	err := t.pool.SelectContext(ctx, &page, pageOfAccounts,
 		t.masterID, after.createdAt, after.id, t.masterID, limit,
-		t.masterID, since, t.masterID, limit, limit)
+		t.masterID, t.masterID, since, t.masterID, limit, limit)
 	if err != nil {
 		return nil, after, fmt.Errorf("list tenants: %w", scrub(err))
 	}

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -137,6 +138,9 @@ func TestRulesAndDashboardAskForMetricsThatExist(t *testing.T) {
 	exist := map[string]bool{}
 	for _, name := range metricName.FindAllString(string(content), -1) {
 		exist[name] = true
+	}
+	if !json.Valid([]byte(read(t, "deploy", "grafana", "dashboard.json"))) {
+		t.Error("the dashboard is no JSON")
 	}
 	for _, file := range []string{"prometheus/rules.yml", "prometheus/rules_test.yml", "grafana/dashboard.json"} {
 		asked := metricName.FindAllString(read(t, "deploy", file), -1)

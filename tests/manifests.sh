@@ -6,7 +6,7 @@ set -eu
 
 tools=$1
 operator=github.com/prometheus-operator/prometheus-operator@v0.85.0
-crds=$(go mod download -json "$operator" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')/example/prometheus-operator-crd
+crds=$(go mod download -json "$operator" | awk -F'"' '$2 == "Dir" { print $4 }')/example/prometheus-operator-crd
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 mkdir "$out/crds"

@@ -54,6 +54,9 @@ func TestTerminal(t *testing.T) {
 		}
 	}
 	w.zync.SetFault(nil)
+	if out := w.onTerminal("--run-once", "--task=janitor"); !strings.Contains(out, "\rjanitor ") || !strings.Contains(out, "  purged  ") {
+		t.Errorf("no bar and table of the janitor in:\n%q", out)
+	}
 	if out := w.onTerminal("--check"); !strings.Contains(out, "\x1b[32mok") {
 		t.Errorf("no colours in:\n%s", out)
 	}

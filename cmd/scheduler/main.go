@@ -29,7 +29,7 @@ var version = "dev"
 // are. Collecting when that has doubled would cost a fast rotation a tenth of its
 // time; so garbage may grow further, up to what memoryGoal leaves.
 const (
-	memoryGoal = 20 << 20
+	memoryGoal = 18 << 20
 	gcPercent  = 400
 )
 

@@ -74,5 +74,6 @@ func newBar(w io.Writer, task string, total int) *progressbar.ProgressBar {
 		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(task), progressbar.OptionSetWidth(30),
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(true),
-		progressbar.OptionUseANSICodes(true))
+		// Without an interval it draws when it is told to, and not by itself, past our lock.
+		progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionUseANSICodes(true))
 }
