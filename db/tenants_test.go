@@ -70,8 +70,8 @@ func TestTenantsFromTheMiddle(t *testing.T) {
 	}
 }
 
-// TestPagesCostTheSame: a page far down the list reads no more of the index than the
-// first one.
+// TestPagesCostTheSame: no page, however far down the list, reads more of the index
+// than itself.
 func TestPagesCostTheSame(t *testing.T) {
 	t.Parallel()
 	p, err := porta.Create(t.Context(), servers.PrivateMariaDB(t).Config())
@@ -91,19 +91,16 @@ func TestPagesCostTheSame(t *testing.T) {
 		return sum
 	}
 	const limit = 100
-	tenants, cursor, far := db.NewTenants(pool, "3scaleadmin"), db.Cursor{}, 0
+	tenants, cursor := db.NewTenants(pool, "3scaleadmin"), db.Cursor{}
 	for i := range 190 {
 		before := read()
 		if _, cursor, err = tenants.Page(t.Context(), cursor, limit); err != nil {
 			t.Fatal(err)
 		}
-		if i == 189 {
-			far = read() - before
+		// Each row is counted by each of the three; and the question itself reads some.
+		if cost := read() - before; cost > 15*limit {
+			t.Fatalf("page %d of %d tenants read %d entries", i, limit, cost)
 		}
-	}
-	// Each row is counted by each of the three; and the question itself reads some.
-	if far > 15*limit {
-		t.Errorf("the 190th page of %d read %d entries", limit, far)
 	}
 }
 
