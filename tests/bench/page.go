@@ -57,6 +57,9 @@ const remarks = `
   reader with an old snapshot, steps of a thousand take 1.0 to 1.1 times the one
   DELETE; and with it counted in both, the janitor is done first. Larger steps
   change neither, and keep others waiting.
+- **The slowest INSERT** is the worst of some ten thousand, and falls into a moment in
+  which InnoDB flushes; beside the one DELETE it is about as slow. A step of the
+  janitor's keeps nobody waiting for longer than itself, some 10 ms.
 - **The binary**: its command line and its templates find methods by name, so the
   linker keeps every exported method of every library, the Redis client's hundreds
   of commands first among them.
