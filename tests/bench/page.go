@@ -33,14 +33,15 @@ const remarks = `
 
 - **32 at a time and no service time** is more than one Zync takes, and on two
   cores a contest. Of the processor time that the bare client takes for a push the
-  stand-in takes as much again; a rotation takes 1.25 to 1.45 times the client's
-  (the lower figure on another machine of two cores: beside MariaDB it has the
-  caches to itself for less of the time), and MariaDB 0.45 times of it for the
-  token's row. So where the processor is the limit no rotation can be faster than
-  2 / (1.25 + 1 + 0.45) = 0.74 of the bare client. What was tried: larger batches (of no effect beyond some hundred rows),
-  more memory for the collector (a tenth, and kept within the goal of 32 MiB), a
-  start that triples what is in hand with each batch in place of doubling it. With
-  more cores, or with a Zync that takes any time at all, the other row holds.
+  stand-in takes as much again; a rotation takes 1.25 to 1.45 times the client's,
+  depending on the machine, and MariaDB 0.45 times of it for the token's row. So
+  where the processor is the limit no rotation can be faster than
+  2 / (1.25 + 1 + 0.45) = 0.74 of the bare client; with a bare client's own cost it
+  would be 0.82. What was tried: larger batches (of no effect beyond some hundred
+  rows), more memory for the collector (a twentieth, and it must stay within 32 MiB
+  together with the binary), a start that triples what is in hand with each batch in
+  place of doubling it. With more cores, or with a Zync that takes any time at all,
+  the other row holds.
 - **Statements per 1,000 tenants**: a run costs about a dozen to begin (its
   connection's settings, the lock, the count) and seven batches to come up to
   speed; from there on half a page, half a look at the owners and one or two
