@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Failing is a tenant whose last push failed.
@@ -79,7 +77,9 @@ func (l *Ledger) sinceWhen(ctx context.Context, failed map[int64]string, now tim
 // Older failures belong to tenants that are no more: a rotation that reaches
 // everyone renews the others.
 func (l *Ledger) Failures(ctx context.Context, since, risky time.Time, limit int) (worst []Failing, failing, atRisk int, err error) {
-	err = l.walkFailures(ctx, func(page []Failing) {
+	seen := map[int64]bool{} // a walk may meet an entry twice
+	err = l.scan(ctx, l.failures(), func(ctx context.Context, pairs []string) error {
+		page, err := l.withDeliveries(ctx, pairs, seen)
 		for _, f := range page {
 			if f.Last.Before(since) {
 				continue
@@ -95,33 +95,17 @@ func (l *Ledger) Failures(ctx context.Context, since, risky time.Time, limit int
 				a.Delivered.Compare(b.Delivered), cmp.Compare(a.TenantID, b.TenantID))
 		})
 		worst = worst[:min(len(worst), limit)]
+		return err
 	})
+	if err != nil {
+		err = fmt.Errorf("read failures: %w", err)
+	}
 	return worst, failing, atRisk, err
 }
 
-// walkFailures reads all failures, a page at a time.
-func (l *Ledger) walkFailures(ctx context.Context, visit func([]Failing)) error {
-	seen := map[int64]bool{} // a walk may meet an entry twice
-	var cursor uint64
-	for {
-		page, next, err := l.pageOfFailures(ctx, cursor, seen)
-		if err != nil {
-			return err
-		}
-		visit(page)
-		if cursor = next; cursor == 0 {
-			return nil
-		}
-	}
-}
-
-func (l *Ledger) pageOfFailures(ctx context.Context, cursor uint64, seen map[int64]bool) ([]Failing, uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
-	pairs, next, err := l.client.HScan(ctx, l.failures(), cursor, "", scanPage).Result()
-	if err != nil {
-		return nil, 0, fmt.Errorf("read failures: %w", err)
-	}
+// withDeliveries reads failures, those seen before left out, and adds their tenants'
+// last deliveries.
+func (l *Ledger) withDeliveries(ctx context.Context, pairs []string, seen map[int64]bool) ([]Failing, error) {
 	var page []Failing
 	var ids []int64
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -136,34 +120,10 @@ func (l *Ledger) pageOfFailures(ctx context.Context, cursor uint64, seen map[int
 	}
 	served, err := l.Deliveries(ctx, ids)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	for i := range page {
 		page[i].Delivered = served[i]
 	}
-	return page, next, nil
-}
-
-// forgetFailures drops those whose last failure lies before a time.
-func (l *Ledger) forgetFailures(ctx context.Context, before time.Time) error {
-	var old []int64
-	err := l.walkFailures(ctx, func(page []Failing) {
-		for _, f := range page {
-			if f.Last.Before(before) {
-				old = append(old, f.TenantID)
-			}
-		}
-	})
-	if err != nil || len(old) == 0 {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
-	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for part := range slices.Chunk(old, scanPage) {
-			pipe.HDel(ctx, l.failures(), fields(part)...)
-		}
-		return nil
-	})
-	return err
+	return page, nil
 }

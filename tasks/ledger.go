@@ -119,38 +119,54 @@ func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
 // Forget drops deliveries and failures from before a time; most belong to tenants
 // that are no more. It walks the ledger in short steps.
 func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
-	var cursor uint64
-	for {
-		call, cancel := context.WithTimeout(ctx, ledgerTimeout)
-		pairs, next, err := l.client.HScan(call, l.deliveries(), cursor, "", scanPage).Result()
-		if err == nil {
-			err = l.forget(call, pairs, before)
-		}
-		cancel()
-		if err != nil {
-			return fmt.Errorf("forget old deliveries: %w", err)
-		}
-		if cursor = next; cursor == 0 {
-			break
-		}
+	err := l.forget(ctx, l.deliveries(), func(_, value string) bool { return parseTime(value).Before(before) })
+	if err != nil {
+		return fmt.Errorf("forget old deliveries: %w", err)
 	}
-	if err := l.forgetFailures(ctx, before); err != nil {
+	err = l.forget(ctx, l.failures(), func(field, value string) bool {
+		_, err := strconv.ParseInt(field, 10, 64)
+		return err == nil && parseFailure(value).Last.Before(before)
+	})
+	if err != nil {
 		return fmt.Errorf("forget old failures: %w", err)
 	}
 	return nil
 }
 
-func (l *Ledger) forget(ctx context.Context, pairs []string, before time.Time) error {
-	var old []string
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if parseTime(pairs[i+1]).Before(before) {
-			old = append(old, pairs[i])
+// forget drops from a hash the fields that are old.
+func (l *Ledger) forget(ctx context.Context, key string, old func(field, value string) bool) error {
+	return l.scan(ctx, key, func(ctx context.Context, pairs []string) error {
+		var fields []string
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if old(pairs[i], pairs[i+1]) {
+				fields = append(fields, pairs[i])
+			}
+		}
+		if len(fields) == 0 {
+			return nil
+		}
+		return l.client.HDel(ctx, key, fields...).Err()
+	})
+}
+
+// scan walks over a hash in short steps, of each of which visit is given the fields
+// and their values in turn.
+func (l *Ledger) scan(ctx context.Context, key string, visit func(ctx context.Context, pairs []string) error) error {
+	var cursor uint64
+	for {
+		call, cancel := context.WithTimeout(ctx, ledgerTimeout)
+		pairs, next, err := l.client.HScan(call, key, cursor, "", scanPage).Result()
+		if err == nil {
+			err = visit(call, pairs)
+		}
+		cancel()
+		if err != nil {
+			return err
+		}
+		if cursor = next; cursor == 0 {
+			return nil
 		}
 	}
-	if len(old) == 0 {
-		return nil
-	}
-	return l.client.HDel(ctx, l.deliveries(), old...).Err()
 }
 
 func fields(ids []int64) []string {
