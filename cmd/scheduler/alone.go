@@ -13,8 +13,7 @@ func (d *daemon) redisIsBack() {
 	d.log.Info("Redis is back", "after", time.Since(d.awaySince).Round(time.Second))
 	d.awaySince = time.Time{}
 	d.away.reset()
-	d.gauges.alone.Set(0)
-	d.role.Store("standby")
+	d.become(standsBy)
 }
 
 // redisIsAway says so, and rotates all the same once tokens would pass half their
@@ -37,8 +36,7 @@ func (d *daemon) redisIsAway(err error) {
 	if !alone || !d.alone.due() {
 		return
 	}
-	d.gauges.alone.Set(1)
-	d.role.Store("without_redis")
+	d.become(withoutRedis)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // result of a test of --check.
@@ -105,7 +103,7 @@ func (c *check) firings(now time.Time) {
 // printer prints findings as they come, in colours on a terminal.
 func printer(w io.Writer) func(finding) {
 	colours := map[result]string{}
-	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" {
+	if isTerminal(w) && os.Getenv("NO_COLOR") == "" {
 		colours = map[result]string{fine: "\x1b[32m", warning: "\x1b[33m", failure: "\x1b[31m"}
 	}
 	return func(f finding) {

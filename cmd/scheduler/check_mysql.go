@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/token-scheduler/token-scheduler/db"
-	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 )
 
 const howToGrant = "as an administrator of MySQL: GRANT %s ON %s.%s TO this user"
@@ -37,11 +38,7 @@ func (c *check) mysql(ctx context.Context) {
 	c.server(server)
 	sound := c.tables(ctx, inspector)
 	c.grants(ctx, inspector, server.ReadOnly)
-	c.lock(ctx, func(ctx context.Context) (*db.Writer, error) {
-		return db.OpenWriter(ctx, pool, db.WriterOptions{
-			Lock: db.LockName(c.cfg.name, "check"), LeaseLife: leaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
-		})
-	})
+	c.lock(ctx, pool)
 	if sound {
 		tenants := db.NewTenants(pool, c.cfg.impersonation)
 		c.count(ctx, inspector, tenants)
@@ -141,8 +138,10 @@ func (c *check) grants(ctx context.Context, inspector *db.Inspector, readOnly bo
 }
 
 // lock takes a writer as a task does, under a name that no task uses.
-func (c *check) lock(ctx context.Context, open func(context.Context) (*db.Writer, error)) {
-	writer, err := open(ctx)
+func (c *check) lock(ctx context.Context, pool *sqlx.DB) {
+	writer, err := db.OpenWriter(ctx, pool, db.WriterOptions{
+		Lock: db.LockName(c.cfg.name, "check"), LeaseLife: leaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
+	})
 	if err != nil {
 		advice := "connect to MySQL without a proxy that shares connections between clients"
 		if errors.Is(err, db.ErrFenced) {
@@ -194,34 +193,5 @@ func (c *check) count(ctx context.Context, inspector *db.Inspector, tenants *db.
 			"%d, of which %d have expired and %d never do", tokens.All, tokens.Expired, tokens.Legacy)
 	default:
 		c.ok("sync tokens", "%d, of which %d have expired", tokens.All, tokens.Expired)
-	}
-}
-
-// porta asks Porta as the trial of a run's first token does, but without one.
-func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
-	if !c.cfg.verify {
-		c.ok("porta", "not asked: verification is off")
-		return
-	}
-	page, _, err := tenants.Page(ctx, db.Cursor{}, 2)
-	if err != nil || len(page) == 0 {
-		c.warn("porta", "", "not asked: there is no tenant to ask for")
-		return
-	}
-	verifier, err := rotate.NewVerifier(c.cfg.portaEndpoint, nil)
-	if err != nil {
-		c.fail("porta", "see --porta-endpoint", "%v", err)
-		return
-	}
-	began := time.Now()
-	status, err := verifier.Reach(ctx, page[len(page)-1])
-	const advice = "see --porta-endpoint; a run goes on without the trial of its first token, and says so"
-	switch {
-	case err != nil:
-		c.warn("porta", advice, "%v", err)
-	case status != 401 && status != 403:
-		c.warn("porta", advice, "it answered %d to a request without a token, where 401 or 403 is expected", status)
-	default:
-		c.ok("porta", "answers in %s", short(time.Since(began)))
 	}
 }

@@ -7,10 +7,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
-	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 )
 
 func (c *check) redis(ctx context.Context) {
@@ -90,25 +88,4 @@ func redisInfo(ctx context.Context, client redis.UniversalClient) map[string]str
 		}
 	}
 	return known
-}
-
-func (c *check) zync(ctx context.Context) {
-	client, err := rotate.NewClient(rotate.ClientOptions{
-		Endpoint: c.cfg.zyncEndpoint, Token: func() db.Secret { return c.cfg.zyncToken }, Concurrency: 1, Now: time.Now,
-	})
-	if err != nil {
-		c.fail("zync", "see --zync-endpoint", "%v", err)
-		return
-	}
-	began := time.Now()
-	if err := client.Alive(ctx); err != nil {
-		c.fail("zync", "is it up, and does --zync-endpoint name it?", "%v", err)
-		return
-	}
-	c.ok("zync", "lives, answers in %s", short(time.Since(began)))
-	if c.cfg.zyncToken.Empty() {
-		c.warn("zync credential", "give ZYNC_AUTHENTICATION_TOKEN as Porta has it", "none is sent")
-	} else {
-		c.ok("zync credential", "one is sent; whether Zync takes it shows with the first push")
-	}
 }

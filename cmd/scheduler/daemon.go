@@ -71,11 +71,30 @@ func newGauges(registry prometheus.Registerer) gauges {
 	return g
 }
 
+// The roles of a daemon, as /status has them.
+const (
+	leads        = "leader"
+	standsBy     = "standby"
+	withoutRedis = "without_redis"
+)
+
+// become takes a role over into the gauges and the page.
+func (d *daemon) become(role string) {
+	d.role.Store(role)
+	for gauge, of := range map[prometheus.Gauge]string{d.gauges.leader: leads, d.gauges.alone: withoutRedis} {
+		value := 0.0
+		if role == of {
+			value = 1
+		}
+		gauge.Set(value)
+	}
+}
+
 // begin fills in what every daemon begins with.
 func (d *daemon) begin() *daemon {
 	d.standing, d.away = oncePer(time.Hour), oncePer(time.Minute)
 	d.started = time.Now()
-	d.role.Store("standby")
+	d.become(standsBy)
 	return d
 }
 
@@ -108,8 +127,7 @@ func standAside(every time.Duration) time.Duration { return 30 * every }
 // up when all work has ended.
 func (d *daemon) lead(lease tasks.Lease) (aside bool) {
 	d.log.Info("leading")
-	d.gauges.leader.Set(1)
-	d.role.Store("leader")
+	d.become(leads)
 	ctx := lease.Context()
 	var work sync.WaitGroup
 	scheduler := cron.New(cron.WithLocation(d.location), cron.WithLogger(cron.DiscardLogger))
@@ -137,8 +155,7 @@ func (d *daemon) lead(lease tasks.Lease) (aside bool) {
 	}
 	<-scheduler.Stop().Done()
 	work.Wait()
-	d.gauges.leader.Set(0)
-	d.role.Store("standby")
+	d.become(standsBy)
 	if err := lease.Release(); err != nil {
 		d.log.Warn("leadership not given up; it runs out by itself", "err", err)
 	}

@@ -55,18 +55,18 @@ func (l *live) follow(cfg *config) {
 	if !l.hasFiles() {
 		return
 	}
-	cfg.database.Current = func() db.Secret {
+	anew := func() config {
 		_ = l.refresh() // what can't be read leaves the old; SIGHUP says why
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.cfg.database.URL
+		return l.current()
 	}
-	cfg.redis.Current = func() locks.Options {
-		_ = l.refresh() // as above
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.cfg.redis
-	}
+	cfg.database.Current = func() db.Secret { return anew().database.URL }
+	cfg.redis.Current = func() locks.Options { return anew().redis }
+}
+
+func (l *live) current() config {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cfg
 }
 
 // hasFiles tells whether any variable names a file.
@@ -79,11 +79,7 @@ func (l *live) hasFiles() bool {
 	return false
 }
 
-func (l *live) zyncToken() db.Secret {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.cfg.zyncToken
-}
+func (l *live) zyncToken() db.Secret { return l.current().zyncToken }
 
 // onHangup reloads with each SIGHUP until the returned function is called.
 func (l *live) onHangup(log *slog.Logger) (ignore func()) {
