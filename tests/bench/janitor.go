@@ -15,11 +15,7 @@ const syncTokens = "name = 'OIDC Synchronization Token'"
 // janitor compares a purge with one DELETE of the same tokens, and the slowest
 // INSERT of another client meanwhile.
 func (b *bench) janitor(ctx context.Context) error {
-	seeded, err := b.seed(ctx, 100, 0)
-	if err != nil {
-		return err
-	}
-	z, err := zyncFor(seeded, 3, 0)
+	z, err := b.installation(ctx, 100)
 	if err != nil {
 		return err
 	}
@@ -116,11 +112,7 @@ func (b *bench) inserting(ctx context.Context, work func() error) (slowest time.
 
 // idle looks at a daemon that has nothing to do, and at the binary.
 func (b *bench) idle(ctx context.Context) error {
-	seeded, err := b.seed(ctx, 10, 0)
-	if err != nil {
-		return err
-	}
-	z, err := zyncFor(seeded, 3, 0)
+	z, err := b.installation(ctx, 10)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (b *bench) writePage(ctx context.Context) error {
 		return err
 	}
 	var p strings.Builder
-	redis, err := b.redisVersion(ctx)
+	redis, err := b.redisInfo(ctx, "server", "redis_version")
 	if err != nil {
 		return err
 	}
@@ -96,19 +96,6 @@ func (b *bench) writePage(ctx context.Context) error {
 	p.WriteString(plots)
 	p.WriteString(remarks)
 	return os.WriteFile(b.page, []byte(p.String()), 0o644)
-}
-
-func (b *bench) redisVersion(ctx context.Context) (string, error) {
-	info, err := b.client.Info(ctx, "server").Result()
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(info) {
-		if version, found := strings.CutPrefix(strings.TrimSpace(line), "redis_version:"); found {
-			return version, nil
-		}
-	}
-	return "of an unknown version", nil
 }
 
 // processor is what the system calls this machine's.

@@ -65,13 +65,25 @@ func (b *bench) asked(ctx context.Context) (statements, commands float64, err er
 	if statements, err = strconv.ParseFloat(row.Value, 64); err != nil {
 		return 0, 0, err
 	}
-	info, err := b.client.Info(ctx, "stats").Result()
-	for line := range strings.Lines(info) {
-		if value, found := strings.CutPrefix(strings.TrimSpace(line), "total_commands_processed:"); found {
-			commands, err = strconv.ParseFloat(value, 64)
-		}
+	text, err := b.redisInfo(ctx, "stats", "total_commands_processed")
+	if err == nil {
+		commands, err = strconv.ParseFloat(text, 64)
 	}
 	return statements, commands, err
+}
+
+// redisInfo is what Redis says of itself under a name.
+func (b *bench) redisInfo(ctx context.Context, section, name string) (string, error) {
+	info, err := b.client.Info(ctx, section).Result()
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(info) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), name+":"); found {
+			return value, nil
+		}
+	}
+	return "", fmt.Errorf("redis says nothing of %s", name)
 }
 
 // listing reads a thousand tenants among none and among many buyers.

@@ -88,6 +88,15 @@ func zyncFor(seeded *porta.Seeded, threads int, takes time.Duration) (*zync.Zync
 	return z, nil
 }
 
+// installation begins anew with so many tenants and a Zync that knows them.
+func (w *world) installation(ctx context.Context, tenants int) (*zync.Zync, error) {
+	seeded, err := w.seed(ctx, tenants, 0)
+	if err != nil {
+		return nil, err
+	}
+	return zyncFor(seeded, zync.Threads, 0)
+}
+
 // spent is what a process took.
 type spent struct {
 	task   time.Duration // its own account of the task

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -27,6 +26,7 @@ func StartCluster(ctx context.Context, dir string) (c *Cluster, err error) {
 		}
 	}()
 	const masters = 3
+	first := 0 // the port on which the first node talks to the others
 	for i := range 2 * masters {
 		sub := filepath.Join(dir, strconv.Itoa(i))
 		if err := os.Mkdir(sub, 0o700); err != nil {
@@ -35,6 +35,9 @@ func StartCluster(ctx context.Context, dir string) (c *Cluster, err error) {
 		bus, err := FreePort()
 		if err != nil {
 			return c, err
+		}
+		if i == 0 {
+			first = bus
 		}
 		node, err := StartRedis(ctx, sub, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
 			"--cluster-port", strconv.Itoa(bus), "--repl-diskless-sync-delay", "0")
@@ -47,7 +50,7 @@ func StartCluster(ctx context.Context, dir string) (c *Cluster, err error) {
 			err = client.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err()
 		}
 		if err == nil && i > 0 {
-			err = client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", c.Nodes[0].Port, c.busOf(ctx, 0)).Err()
+			err = client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", c.Nodes[0].Port, first).Err()
 		}
 		_ = client.Close()
 		if err != nil {
@@ -62,18 +65,8 @@ func StartCluster(ctx context.Context, dir string) (c *Cluster, err error) {
 	return c, c.await(ctx)
 }
 
-// busOf is the port on which a node talks to the others.
-func (c *Cluster) busOf(ctx context.Context, node int) string {
-	client := redis.NewClient(&redis.Options{Addr: c.Nodes[node].Addr()})
-	defer func() { _ = client.Close() }()
-	port := client.ConfigGet(ctx, "cluster-port").Val()["cluster-port"]
-	return port
-}
-
 // replicate makes one node a replica of another, once it knows it.
 func (c *Cluster) replicate(ctx context.Context, replica, master int) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	of := redis.NewClient(&redis.Options{Addr: c.Nodes[master].Addr()})
 	defer func() { _ = of.Close() }()
 	id, err := of.ClusterMyID(ctx).Result()
@@ -82,42 +75,29 @@ func (c *Cluster) replicate(ctx context.Context, replica, master int) error {
 	}
 	client := redis.NewClient(&redis.Options{Addr: c.Nodes[replica].Addr()})
 	defer func() { _ = client.Close() }()
-	for {
-		if err = client.ClusterReplicate(ctx, id).Err(); err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("node %d does not replicate: %w", replica, err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return await(ctx, fmt.Sprintf("node %d does not replicate", replica), func(ctx context.Context) error {
+		return client.ClusterReplicate(ctx, id).Err()
+	})
 }
 
 // await waits until each node finds the Cluster sound and each replica has its
 // master's data, without which it would not take its place.
 func (c *Cluster) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	for {
-		sound := true
+	return await(ctx, "the Cluster does not come up", func(ctx context.Context) error {
 		for _, node := range c.Nodes {
 			client := redis.NewClient(&redis.Options{Addr: node.Addr()})
 			cluster, _ := client.ClusterInfo(ctx).Result()
 			replication, _ := client.Info(ctx, "replication").Result()
 			_ = client.Close()
-			sound = sound && strings.Contains(cluster, "cluster_state:ok") &&
-				(strings.Contains(replication, "connected_slaves:1") || strings.Contains(replication, "master_link_status:up"))
+			if !strings.Contains(cluster, "cluster_state:ok") {
+				return fmt.Errorf("to %s it is not sound", node.Addr())
+			}
+			if !strings.Contains(replication, "connected_slaves:1") && !strings.Contains(replication, "master_link_status:up") {
+				return fmt.Errorf("%s has neither a replica nor its master's data", node.Addr())
+			}
 		}
-		if sound {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the Cluster does not come up: %w", ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+		return nil
+	})
 }
 
 // MasterOf returns the node that serves a key.

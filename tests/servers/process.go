@@ -97,6 +97,23 @@ func (p *process) await(ctx context.Context, logFile string, ready func(context.
 	}
 }
 
+// await polls until ready returns nil.
+func await(ctx context.Context, what string, ready func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		err := ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", what, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 func tail(file string) string {
 	content, _ := os.ReadFile(file)
 	if len(content) > 2000 {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -84,21 +83,15 @@ func (s *Sentinels) startSentinel(ctx context.Context, dir, password string) err
 
 // awaitQuorum waits until the Sentinels know of each other and of the replica.
 func (s *Sentinels) awaitQuorum(ctx context.Context, password string) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	client := redis.NewSentinelClient(&redis.Options{Addr: s.Hosts[0], Password: password})
 	defer func() { _ = client.Close() }()
-	for {
+	return await(ctx, "the Sentinels do not find each other", func(ctx context.Context) error {
 		master, err := client.Master(ctx, MasterName).Result()
-		if err == nil && master["num-slaves"] == "1" && master["num-other-sentinels"] == "2" {
-			return nil
+		if err == nil && (master["num-slaves"] != "1" || master["num-other-sentinels"] != "2") {
+			err = fmt.Errorf("%s replicas, %s other Sentinels", master["num-slaves"], master["num-other-sentinels"])
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the Sentinels do not find each other: %w", ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+		return err
+	})
 }
 
 // Remove ends them all.
