@@ -31,8 +31,13 @@ func StartMariaDB(ctx context.Context, dir string, extra ...string) (*MariaDB, e
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
+	// A server that starts clears its temporary folder of every server's files.
+	tmp := filepath.Join(dir, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		return nil, err
+	}
 	args := append([]string{"--no-defaults", "--force"}, append(asRoot(), "--auth-root-authentication-method=normal",
-		"--skip-test-db", "--skip-name-resolve", "--datadir="+data)...)
+		"--skip-test-db", "--skip-name-resolve", "--datadir="+data, "--tmpdir="+tmp)...)
 	if out, err := exec.CommandContext(ctx, install, args...).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(install), err, out)
 	}
@@ -42,7 +47,7 @@ func StartMariaDB(ctx context.Context, dir string, extra ...string) (*MariaDB, e
 	}
 	m := &MariaDB{Port: port, dir: dir}
 	m.args = append([]string{
-		"--no-defaults", "--datadir=" + data, "--socket=" + filepath.Join(dir, "s"), "--port=" + strconv.Itoa(port),
+		"--no-defaults", "--datadir=" + data, "--tmpdir=" + tmp, "--socket=" + filepath.Join(dir, "s"), "--port=" + strconv.Itoa(port),
 		"--pid-file=" + filepath.Join(dir, "pid"), "--bind-address=127.0.0.1", "--skip-name-resolve",
 		"--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb3", "--collation-server=utf8mb3_bin",
 	}, append(asRoot(), extra...)...)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -141,12 +143,18 @@ func find(names ...string) (string, error) {
 // ErrNotInstalled says that a server's program is not on this machine.
 var ErrNotInstalled = errors.New("not installed")
 
-// FreePort returns a TCP port on the loopback that was free a moment ago.
+// FreePort returns a TCP port on the loopback that was free a moment ago. It is
+// below those that a system gives to whoever asks for any: such a port could be
+// another's before its server binds it, or binds it anew after a crash.
 func FreePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	const from, to, tries = 10000, 32000, 100
+	var err error
+	for range tries {
+		port := from + rand.IntN(to-from)
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, listener.Close()
+		}
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("find a free port: %w", err)
 }
