@@ -126,7 +126,7 @@ func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, 
 	if !after.createdAt.Valid {
 		since = "1000-01-01 00:00:00" // before every date: NULL sorts first
 	}
-	var page []Tenant
+	page := make([]Tenant, 0, limit)
 	err := t.pool.SelectContext(ctx, &page, pageOfAccounts,
 		t.masterID, after.createdAt, after.id, t.masterID, limit,
 		t.masterID, t.masterID, since, t.masterID, limit, limit)
@@ -179,7 +179,7 @@ func (t *Tenants) ByID(ctx context.Context, ids []int64) ([]Tenant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list tenants by id: %w", err)
 	}
-	var page []Tenant
+	page := make([]Tenant, 0, len(ids))
 	if err := t.pool.SelectContext(ctx, &page, query, args...); err != nil {
 		return nil, fmt.Errorf("list tenants by id: %w", scrub(err))
 	}

@@ -106,8 +106,10 @@ func (e *engine) loop(ctx context.Context) error {
 			e.inFlight++
 			e.pace.pushed(now)
 		case p := <-e.pushed:
-			e.inFlight--
 			e.settle(p)
+			for range len(e.pushed) { // which have come meanwhile
+				e.settle(<-e.pushed)
+			}
 		case m := <-e.minted:
 			e.minting = false
 			e.mintEnded(m)

@@ -127,7 +127,7 @@ func (p *plan) missing(ctx context.Context) error {
 // next hands out up to n tenants that are due, none at the end, and counts into
 // t the others that it meets.
 func (p *plan) next(ctx context.Context, n int, t *tally) ([]planned, error) {
-	var batch []planned
+	batch := make([]planned, 0, min(n, pageSize))
 	for len(batch) < n {
 		if len(p.page) > 0 && p.o.Now().Sub(p.readAt) > pageAge {
 			p.page = nil
@@ -183,7 +183,7 @@ func (p *plan) read(ctx context.Context) error {
 // those alone for whom there is something to do.
 func (p *plan) decide(ctx context.Context, tenants []db.Tenant, served []time.Time) ([]planned, error) {
 	done := servedInWindow(served, p.window, p.readAt)
-	var ids []int64
+	ids := make([]int64, 0, len(tenants))
 	for i, tenant := range tenants {
 		if p.o.Force || !done[i] {
 			ids = append(ids, tenant.ID)

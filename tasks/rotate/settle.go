@@ -78,6 +78,7 @@ func (e *engine) verify(ctx context.Context, t *token) Answer {
 // settle decides what follows from an answer. A token that is gone is minted anew.
 func (e *engine) settle(p pushed) {
 	t, answer := p.token, p.answer
+	e.inFlight--
 	e.probing = false
 	if p.gone {
 		e.remint = append(e.remint, t.planned)

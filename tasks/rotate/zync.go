@@ -80,9 +80,10 @@ func NewClient(o ClientOptions) (*Client, error) {
 
 // newTransport opens a connection only to send a request on it at once, and
 // closes it after the answer: Zync's web server has three threads, and each
-// silent connection occupies one.
+// silent connection occupies one. For one short message each way the usual buffers
+// would be most of the garbage that a push leaves, and a keep-alive of no use.
 func newTransport(concurrency int) *http.Transport {
-	dialer := &net.Dialer{Timeout: connectTimeout}
+	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: -1}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
@@ -91,6 +92,8 @@ func newTransport(concurrency int) *http.Transport {
 		DisableCompression:     true,
 		MaxConnsPerHost:        concurrency,
 		MaxResponseHeaderBytes: maxBody,
+		ReadBufferSize:         1 << 10,
+		WriteBufferSize:        1 << 10,
 	}
 }
 
@@ -161,18 +164,19 @@ func (c *Client) put(ctx context.Context, b body) Answer {
 			Err:   fmt.Errorf("push token: %w", unwrapURL(err)),
 		}
 	}
-	defer func() { _ = response.Body.Close() }()
-	// A body that does not come to an end changes nothing: the status has said it.
-	content, _ := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	return c.answer(response, content)
+	defer func() {
+		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxBody))
+		_ = response.Body.Close()
+	}()
+	return c.answer(response)
 }
 
-func (c *Client) answer(response *http.Response, content []byte) Answer {
+func (c *Client) answer(response *http.Response) Answer {
 	answer := Answer{Class: classify(response.StatusCode), Sent: true}
 	switch answer.Class {
 	case Delivered:
 	case Invalid:
-		answer.Err = fmt.Errorf("zync refuses the tenant's data (422%s)", invalidFields(content))
+		answer.Err = fmt.Errorf("zync refuses the tenant's data (422%s)", invalidFields(response.Body))
 	case Transient:
 		answer.RetryAfter = retryAfter(response.Header.Get("Retry-After"), c.now())
 		answer.Err = fmt.Errorf("zync answered %d", response.StatusCode)
@@ -191,10 +195,12 @@ func advice(status int) string {
 
 // invalidFields names the fields that a 422 complains of. Its messages are left
 // out: they may quote what was sent.
-func invalidFields(content []byte) string {
+func invalidFields(body io.Reader) string {
 	var refusal struct {
 		Errors map[string]json.RawMessage `json:"errors"`
 	}
+	// A body that does not come to an end changes nothing: the status has said it.
+	content, _ := io.ReadAll(io.LimitReader(body, maxBody))
 	if json.Unmarshal(content, &refusal) != nil {
 		return ""
 	}
