@@ -7,8 +7,11 @@ const (
 	paceSpan = 250 * time.Millisecond
 	// paceFirst is how long they are counted at least for a first guess at it.
 	paceFirst = 20 * time.Millisecond
-	// maxAheadTokens bounds a batch, and with it how long its insert holds locks.
-	maxAheadTokens = 1000
+	// maxAheadTokens bounds what is in hand: twice a batch, so that one is left to
+	// push while the next is minted.
+	maxAheadTokens = 2 * maxBatch
+	// maxBatch bounds a batch, and with it how long its insert holds locks.
+	maxBatch = 1000
 )
 
 // pace bounds how many tokens may be in hand ahead of the pushes: one at first,
