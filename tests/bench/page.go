@@ -33,11 +33,11 @@ const remarks = `
 
 - **32 at a time and no service time** is more than one Zync takes, and on two
   cores a contest. Of the processor time that the bare client takes for a push the
-  stand-in takes as much again, a rotation 1.2 to 1.35 times as much, depending on
+  stand-in takes as much again, a rotation 1.1 to 1.35 times as much, depending on
   the machine, and MariaDB 0.4 to 0.5 times for the tenant's owner and the token's
-  row. So where the processor is the limit no rotation can be faster than
-  2 / (1.25 + 1 + 0.45) = 0.74 of the bare client; with a bare client's own cost it
-  would be 0.82. From a run's first look at Porta to full speed, by batches that
+  row. So where the processor is the limit the most that a rotation can reach is
+  2 / (1.1 + 1 + 0.4) = 0.80 of the bare client, and 0.70 where the day is worse;
+  with a bare client's own cost it would be 0.83. From a run's first look at Porta to full speed, by batches that
   triple, it takes a quarter of a second, which is what is missing from there. With
   more cores, or with a Zync that takes any time at all, the other row holds.
   What helped: a batch in hand while the next is minted (a fourteenth), small
