@@ -258,7 +258,7 @@ func (w *world) searchForSecrets() {
 // broken returns the tenants for which Zync holds a token that Porta does not
 // accept: the invariant is that there are none.
 func (w *world) broken(ctx context.Context) ([]int64, error) {
-	holds := w.zync.Holds() // first: a token is in Porta before it is in Zync
+	before := w.zync.Holds() // first: a token is in Porta before it is in Zync
 	var accepted []string
 	err := w.porta.DB.SelectContext(ctx, &accepted, `
 SELECT value FROM access_tokens WHERE expires_at IS NULL OR expires_at >= UTC_TIMESTAMP()`)
@@ -270,8 +270,9 @@ SELECT value FROM access_tokens WHERE expires_at IS NULL OR expires_at >= UTC_TI
 		accepts[digest] = true
 	}
 	var broken []int64
-	for id, holding := range holds {
-		if !accepts[porta.Digest(holding.Token)] {
+	for id, holding := range w.zync.Holds() {
+		// One that came while Porta was asked may be the reason why the other ended.
+		if holding.Token == before[id].Token && !accepts[porta.Digest(holding.Token)] {
 			broken = append(broken, id)
 		}
 	}
