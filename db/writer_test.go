@@ -38,10 +38,13 @@ func TestKilledWriterNeverWritesAgain(t *testing.T) {
 	p, _, pool := open(t, porta.Seed{Tenants: 2})
 	w := openWriter(t, p, pool)
 	must(t, w.Insert(t.Context(), []db.NewToken{token(1, "early")}, time.Hour))
-	var holder int64
-	must(t, p.DB.GetContext(t.Context(), &holder, "SELECT IS_USED_LOCK(?)", db.LockName(p.Name, "rotate")))
+	lock := db.LockName(p.Name, "rotate")
+	var holder, freed int64
+	must(t, p.DB.GetContext(t.Context(), &holder, "SELECT IS_USED_LOCK(?)", lock))
 	_, err := p.DB.ExecContext(t.Context(), fmt.Sprintf("KILL %d", holder))
 	must(t, err)
+	// KILL does not wait for the end of what it kills.
+	must(t, p.DB.GetContext(t.Context(), &freed, "SELECT GET_LOCK(?, 30) + RELEASE_LOCK(?)", lock, lock))
 	other := openWriter(t, p, pool)
 	for range 3 {
 		mustBe(t, w.Insert(t.Context(), []db.NewToken{token(1, "late")}, time.Hour), db.ErrWriterLost)
