@@ -86,8 +86,8 @@ func (e *engine) wanted(now time.Time) int {
 		limit = max(limit, 2) // the first tenant may be in trouble of its own
 	}
 	n := limit - e.queue.ahead(now) - e.inFlight - len(e.breaker.tenants)
-	// What is left to push, a quarter and at most a batch, covers the time that an
-	// insert takes, and batches are large.
+	// What is left to push, a quarter or, where Zync is fast, up to a batch, covers
+	// the time that an insert takes; and batches are large.
 	if n < min(max(1, limit*3/4), maxBatch) {
 		return 0
 	}
