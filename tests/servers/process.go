@@ -80,23 +80,23 @@ func (p *process) ended() bool {
 	}
 }
 
-// await polls until ready returns nil.
+// errEnded says that there is nothing left to wait for.
+var errEnded = errors.New("it has ended")
+
+// await polls until ready returns nil. A process that does not get there is killed.
 func (p *process) await(ctx context.Context, logFile string, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	for {
+	err := await(ctx, filepath.Base(p.cmd.Path)+" is not ready", func(ctx context.Context) error {
 		err := ready(ctx)
-		switch {
-		case err == nil:
-			return nil
-		case p.ended():
-			return fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), tail(logFile))
-		case ctx.Err() != nil:
-			p.kill()
-			return fmt.Errorf("%s is not ready: %w: %s", filepath.Base(p.cmd.Path), err, tail(logFile))
+		if err != nil && p.ended() {
+			return errEnded
 		}
-		time.Sleep(20 * time.Millisecond)
+		return err
+	})
+	if err != nil {
+		p.kill()
+		return fmt.Errorf("%w: %s", err, tail(logFile))
 	}
+	return nil
 }
 
 // await polls until ready returns nil.
@@ -105,14 +105,13 @@ func await(ctx context.Context, what string, ready func(ctx context.Context) err
 	defer cancel()
 	for {
 		err := ready(ctx)
-		if err == nil {
+		switch {
+		case err == nil:
 			return nil
-		}
-		select {
-		case <-ctx.Done():
+		case errors.Is(err, errEnded) || ctx.Err() != nil:
 			return fmt.Errorf("%s: %w", what, err)
-		case <-time.After(50 * time.Millisecond):
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
