@@ -37,17 +37,18 @@ const remarks = `
   the machine, and MariaDB 0.4 to 0.5 times for the tenant's owner and the token's
   row. So where the processor is the limit the most that a rotation can reach is
   2 / (1.1 + 1 + 0.4) = 0.80 of the bare client, and 0.70 where the day is worse;
-  with a bare client's own cost it would be 0.83. From a run's first look at Porta to full speed, by batches that
-  triple, it takes a quarter of a second, which is what is missing from there. With
-  more cores, or with a Zync that takes any time at all, the other row holds.
+  with a bare client's own cost it would be 0.83. From a run's first look at Porta
+  to full speed, by batches of twice the size of the last, it takes a quarter of a
+  second, which is what is missing from there. With more cores, or with a Zync that
+  takes any time at all, the other row holds.
   What helped: a batch in hand while the next is minted (a fourteenth), small
   buffers for the one short message that a connection carries, and no keep-alive on
   it (a tenth of the processor time). What did not: larger batches, more memory for
   the collector, one time limit a push in place of two, another query for owners.
 - **Statements per 1,000 tenants**: a run costs about a dozen to begin (its
-  connection's settings, the lock, the count) and seven batches to come up to
-  speed; from there on half a page, half a look at the owners and one
-  insert a thousand. So the figure falls with the size of the installation; at
+  connection's settings, the lock, the count) and some ten batches to come up to
+  speed; from there on half a page, half a look at the owners and one insert a
+  thousand. So the figure falls with the size of the installation; at
   the 200 pushes a second of a real Zync, of which no more than a second's may be
   in hand, it is the inserts that count, seven a thousand.
 - **A run where everyone is served** is one statement and one HMGET a thousand
@@ -59,8 +60,8 @@ const remarks = `
   the measurement, is over; behind each of the janitor's steps it begins at once,
   on the core that the next step needs. With that work held back in both, by a
   reader with an old snapshot, steps of a thousand take 1.0 to 1.1 times the one
-  DELETE; with it counted in both, both take about as long. Larger steps
-  change neither, and keep others waiting.
+  DELETE; with it counted in both, both take about as long. Larger steps change
+  neither, and keep others waiting.
 - **The slowest INSERT** is the worst of some ten thousand. A step of the janitor's
   keeps nobody waiting for longer than itself, some 13 ms. It is measured with a
   redo log of 1 GiB: with the default of 96 MiB InnoDB stops and flushes in the
