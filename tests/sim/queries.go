@@ -1,0 +1,100 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+)
+
+const queryTimeout = 10 * time.Second
+
+func (p *Porta) query(ctx context.Context, do func(d *portaData) error) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	err := call(ctx, p.proc, p.Server, func() error {
+		p.data.mu.Lock()
+		defer p.data.mu.Unlock()
+		return do(p.data)
+	})
+	return err
+}
+
+// Page implements the tenants of rotate.
+func (p *Porta) Page(ctx context.Context, after db.Cursor, limit int) ([]db.Tenant, db.Cursor, error) {
+	var page []db.Tenant
+	err := p.query(ctx, func(d *portaData) error {
+		for _, t := range d.tenants { // they are in the order of their creation
+			if after.Before(t) && len(page) < limit {
+				page = append(page, t)
+			}
+		}
+		return nil
+	})
+	if len(page) > 0 {
+		after = db.After(page[len(page)-1])
+	}
+	return page, after, err
+}
+
+// ByID implements the tenants of rotate.
+func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
+	var found []db.Tenant
+	err := p.query(ctx, func(d *portaData) error {
+		for _, t := range d.tenants {
+			if slices.Contains(ids, t.ID) {
+				found = append(found, t)
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Accepts tells rotate whether a token still stands.
+func (p *Porta) Accepts(ctx context.Context, digest db.Secret) (ok bool, err error) {
+	err = p.query(ctx, func(d *portaData) error {
+		token, found := d.tokens[digest.Reveal()]
+		ok = found && token.Lives(time.Now())
+		return nil
+	})
+	return ok, err
+}
+
+// Count implements the tenants of rotate.
+func (p *Porta) Count(ctx context.Context) (n int, err error) {
+	err = p.query(ctx, func(d *portaData) error { n = len(d.tenants); return nil })
+	return n, err
+}
+
+// StaleTokens are those of a Porta, for the janitor.
+type StaleTokens struct{ porta *Porta }
+
+// Stale returns the list of stale tokens.
+func (p *Porta) Stale() StaleTokens { return StaleTokens{p} }
+
+// Page implements the stale tokens of janitor.
+func (s StaleTokens) Page(ctx context.Context, after int64, now time.Time, limit int) ([]db.StaleToken, error) {
+	var page []db.StaleToken
+	err := s.porta.query(ctx, func(d *portaData) error {
+		for _, t := range d.tokens {
+			if t.ID > after && (t.Expires.IsZero() || expired(t, now)) {
+				page = append(page, db.StaleToken{
+					ID: t.ID, Legacy: t.Expires.IsZero(), CreatedAt: sql.NullTime{Time: t.Created, Valid: true},
+					TenantID: sql.NullInt64{Int64: t.TenantID, Valid: true},
+				})
+			}
+		}
+		slices.SortFunc(page, func(a, b db.StaleToken) int { return cmp.Compare(a.ID, b.ID) })
+		page = page[:min(len(page), limit)]
+		return nil
+	})
+	return page, err
+}
+
+func expired(t *Token, now time.Time) bool {
+	return !t.Expires.IsZero() && t.Expires.Before(time.Now()) && t.Expires.Before(now)
+}
