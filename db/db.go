@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 const (
@@ -26,11 +28,11 @@ const (
 
 // Options describe Porta's database.
 type Options struct {
-	URL Secret
+	URL secret.Text
 	SSL SSL
 	// Current is the URL as it is now, where that may change: it is asked for each
 	// new connection, and its user and password are used. Nil where URL is all.
-	Current func() Secret
+	Current func() secret.Text
 }
 
 // Open prepares a pool for Porta's database. It connects to nothing yet: the
@@ -86,7 +88,7 @@ func scrub(err error) error {
 		return err
 	}
 	clean := *refusal
-	clean.Message = digestPattern.ReplaceAllString(clean.Message, redacted)
+	clean.Message = digestPattern.ReplaceAllString(clean.Message, secret.Redacted)
 	return &clean
 }
 

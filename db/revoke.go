@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // olderTokens are the sync tokens, of whatever user of the same account, that
@@ -22,7 +24,7 @@ SELECT DISTINCT old.id
 // Revoke ends the life of every sync token that was made for the same tenants
 // before those with these digests, legacy ones included, and returns how many
 // that were. It is for tenants to whose Zync the new tokens have been delivered.
-func (w *Writer) Revoke(ctx context.Context, digests []Secret) (int, error) {
+func (w *Writer) Revoke(ctx context.Context, digests []secret.Text) (int, error) {
 	if len(digests) == 0 {
 		return 0, nil
 	}
@@ -39,7 +41,7 @@ UPDATE access_tokens SET expires_at = UTC_TIMESTAMP() - INTERVAL 1 SECOND, updat
 	return n, nil
 }
 
-func (w *Writer) older(ctx context.Context, digests []Secret) ([]int64, error) {
+func (w *Writer) older(ctx context.Context, digests []secret.Text) ([]int64, error) {
 	query, args, err := sqlx.In(olderTokens, values(digests))
 	if err != nil {
 		return nil, err

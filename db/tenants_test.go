@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
@@ -81,7 +82,7 @@ func TestPagesCostTheSame(t *testing.T) {
 	must(t, err)
 	_, err = p.DB.Exec("ANALYZE TABLE accounts")
 	must(t, err)
-	pool, err := db.Open(db.Options{URL: db.NewSecret(p.URL())})
+	pool, err := db.Open(db.Options{URL: secret.New(p.URL())})
 	must(t, err)
 	t.Cleanup(func() { _ = pool.Close() })
 	// What the server has read of indexes, for everybody; there is nobody else.
@@ -146,7 +147,7 @@ func TestOwnersOfAnotherImpersonationAdmin(t *testing.T) {
 func TestNoMasterIsAnError(t *testing.T) {
 	t.Parallel()
 	p := porta.New(t)
-	pool, err := db.Open(db.Options{URL: db.NewSecret(p.URL())})
+	pool, err := db.Open(db.Options{URL: secret.New(p.URL())})
 	must(t, err)
 	defer func() { _ = pool.Close() }()
 	_, _, err = db.NewTenants(pool, "x").Page(t.Context(), db.Cursor{}, 10)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // What Porta writes into a sync token's row.
@@ -30,7 +32,7 @@ const isSyncToken = `CAST(name AS BINARY) = CAST('` + SyncTokenName + `' AS BINA
 type NewToken struct {
 	OwnerID  int64
 	TenantID sql.NullInt64
-	Digest   Secret // as Porta stores it, scheme included
+	Digest   secret.Text // as Porta stores it, scheme included
 }
 
 // Insert writes tokens in one statement: all of them or none. They live from
@@ -62,7 +64,7 @@ func (w *Writer) Insert(ctx context.Context, tokens []NewToken, ttl time.Duratio
 
 // Delete removes the sync tokens with these digests and returns how many there
 // were. It is for tokens that are certain to be in nobody's hands.
-func (w *Writer) Delete(ctx context.Context, digests []Secret) (int, error) {
+func (w *Writer) Delete(ctx context.Context, digests []secret.Text) (int, error) {
 	if len(digests) == 0 {
 		return 0, nil
 	}
@@ -73,7 +75,7 @@ func (w *Writer) Delete(ctx context.Context, digests []Secret) (int, error) {
 	return n, nil
 }
 
-func values(digests []Secret) []string {
+func values(digests []secret.Text) []string {
 	values := make([]string, len(digests))
 	for i, d := range digests {
 		values[i] = d.Reveal()
@@ -92,7 +94,7 @@ func (w *Writer) execIn(ctx context.Context, query string, list any, args ...any
 
 // Accepts tells whether Porta would accept the token with a digest: it is there,
 // lives, and its owner does.
-func (t *Tenants) Accepts(ctx context.Context, digest Secret) (bool, error) {
+func (t *Tenants) Accepts(ctx context.Context, digest secret.Text) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var n int

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // connectTimeout bounds the dialling and handshake of one connection.
@@ -20,7 +22,7 @@ const connectTimeout = 5 * time.Second
 // parameters (encoding, pool, reconnect, …) are for Rails and are ignored;
 // "socket" names a Unix socket. The error never quotes the URL, which holds a
 // password.
-func ParseURL(raw Secret) (*mysql.Config, error) {
+func ParseURL(raw secret.Text) (*mysql.Config, error) {
 	u, err := url.Parse(raw.Reveal())
 	if err != nil {
 		return nil, errors.New("not a URL (a special character in the password must be percent-encoded)")

@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 )
 
@@ -19,7 +20,7 @@ func open(t *testing.T, seed porta.Seed) (*porta.Porta, *porta.Seeded, *sqlx.DB)
 	p := porta.New(t)
 	seeded, err := p.Fill(t.Context(), seed)
 	must(t, err)
-	pool, err := db.Open(db.Options{URL: db.NewSecret(p.URL())})
+	pool, err := db.Open(db.Options{URL: secret.New(p.URL())})
 	must(t, err)
 	t.Cleanup(func() { _ = pool.Close() })
 	return p, seeded, pool

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 )
 
 func token(owner int64, value string) db.NewToken {
-	return db.NewToken{OwnerID: owner, TenantID: sql.NullInt64{Int64: 2, Valid: true}, Digest: db.NewSecret(value)}
+	return db.NewToken{OwnerID: owner, TenantID: sql.NullInt64{Int64: 2, Valid: true}, Digest: secret.New(value)}
 }
 
 func TestOnlyOneWriter(t *testing.T) {
@@ -112,7 +113,7 @@ func TestDeleteTakesSyncTokensAlone(t *testing.T) {
 	must(t, w.Insert(t.Context(), []db.NewToken{token(1, "SHA384$a"), token(1, "SHA384$b")}, time.Hour))
 	_, err := p.DB.ExecContext(t.Context(), "UPDATE access_tokens SET name = 'mine' WHERE value = 'SHA384$b'")
 	must(t, err)
-	n, err := w.Delete(t.Context(), []db.Secret{db.NewSecret("SHA384$a"), db.NewSecret("SHA384$b"), db.NewSecret("SHA384$c")})
+	n, err := w.Delete(t.Context(), []secret.Text{secret.New("SHA384$a"), secret.New("SHA384$b"), secret.New("SHA384$c")})
 	must(t, err)
 	if n != 1 {
 		t.Errorf("%d rows were deleted, want 1", n)
@@ -196,7 +197,7 @@ func TestRevokeEndsOlderTokensOfTheTenantAlone(t *testing.T) {
 		return n
 	}
 	others := lives(fmt.Sprintf("owner_id NOT IN (%d, %d)", owner, owner-1))
-	n, err := w.Revoke(t.Context(), []db.Secret{db.NewSecret("new"), db.NewSecret("unknown")})
+	n, err := w.Revoke(t.Context(), []secret.Text{secret.New("new"), secret.New("unknown")})
 	must(t, err)
 	if n != 3 { // the first admin's, the fresh one and the legacy one
 		t.Errorf("%d tokens were revoked, want 3", n)

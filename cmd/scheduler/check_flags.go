@@ -14,12 +14,13 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 func (f flags) checkStores(c *checker, cfg *config) {
 	cfg.database = db.Options{
-		URL: db.NewSecret(f.DatabaseURL),
+		URL: secret.New(f.DatabaseURL),
 		SSL: db.SSL{Mode: f.DatabaseSSLMode, CA: f.DatabaseSSLCA, Cert: f.DatabaseSSLCert, Key: f.DatabaseSSLKey},
 	}
 	if f.needs(f.DatabaseURL, !f.Status) && c.require("--database-url (DATABASE_URL)", f.DatabaseURL) {

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 )
 
 func (c *check) zync(ctx context.Context) {
 	client, err := rotate.NewClient(rotate.ClientOptions{
-		Endpoint: c.cfg.zyncEndpoint, Token: func() db.Secret { return c.cfg.zyncToken }, Concurrency: 1, Now: time.Now,
+		Endpoint: c.cfg.zyncEndpoint, Token: func() secret.Text { return c.cfg.zyncToken }, Concurrency: 1, Now: time.Now,
 	})
 	if err != nil {
 		c.fail("zync", "see --zync-endpoint", "%v", err)

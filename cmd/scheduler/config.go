@@ -7,6 +7,7 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -16,7 +17,7 @@ type config struct {
 	redis    locks.Options
 
 	zyncEndpoint    string
-	zyncToken       db.Secret
+	zyncToken       secret.Text
 	portaEndpoint   string
 	verify          bool
 	impersonation   string
@@ -45,7 +46,7 @@ type config struct {
 func (f flags) config() (config, error) {
 	c := checker{problems: f.problems}
 	cfg := config{
-		zyncEndpoint: f.ZyncEndpoint, zyncToken: db.NewSecret(f.ZyncAuthenticationToken),
+		zyncEndpoint: f.ZyncEndpoint, zyncToken: secret.New(f.ZyncAuthenticationToken),
 		portaEndpoint: f.PortaEndpoint, impersonation: f.ImpersonationAdmin,
 		listen: f.Listen, webConfig: f.WebConfigFile, name: f.Name, runOnce: f.RunOnce, force: f.Force, dryRun: f.DryRun, revoke: f.Revoke,
 		logJSON: f.LogFormat == "json", reportJSON: f.Report == "json", verify: f.Verify == "canary",

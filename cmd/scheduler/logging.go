@@ -10,7 +10,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/journal"
 
-	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // newLogger writes one line an event, with times in UTC.
@@ -79,7 +79,7 @@ func orAuto(n int) any {
 	return n
 }
 
-func redactedOrNone(secret db.Secret) any {
+func redactedOrNone(secret secret.Text) any {
 	if secret.Empty() {
 		return "none"
 	}

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // live is the part of the configuration that may change while the program runs:
@@ -59,7 +59,7 @@ func (l *live) follow(cfg *config) {
 		_ = l.refresh() // what can't be read leaves the old; SIGHUP says why
 		return l.current()
 	}
-	cfg.database.Current = func() db.Secret { return anew().database.URL }
+	cfg.database.Current = func() secret.Text { return anew().database.URL }
 	cfg.redis.Current = func() locks.Options { return anew().redis }
 }
 
@@ -79,7 +79,7 @@ func (l *live) hasFiles() bool {
 	return false
 }
 
-func (l *live) zyncToken() db.Secret { return l.current().zyncToken }
+func (l *live) zyncToken() secret.Text { return l.current().zyncToken }
 
 // onHangup reloads with each SIGHUP until the returned function is called.
 func (l *live) onHangup(log *slog.Logger) (ignore func()) {

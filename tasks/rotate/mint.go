@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 const (
@@ -19,8 +19,8 @@ const (
 // token is a sync token between its mint and the end of its delivery.
 type token struct {
 	planned
-	plaintext db.Secret
-	digest    db.Secret
+	plaintext secret.Text
+	digest    secret.Text
 
 	canary bool // the run's first, to be tried on Porta before it is pushed
 	tries  int
@@ -45,7 +45,7 @@ func newToken(p planned) *token {
 	return &token{
 		planned:   p,
 		born:      time.Now(),
-		plaintext: db.NewSecret(plaintext),
-		digest:    db.NewSecret(digestScheme + hex.EncodeToString(digest[:])),
+		plaintext: secret.New(plaintext),
+		digest:    secret.New(digestScheme + hex.EncodeToString(digest[:])),
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -23,9 +23,9 @@ const (
 type notes struct {
 	delivered map[int64]time.Time
 	failed    map[int64]string
-	discards  []db.Secret // of refused tokens, to be deleted
-	revokes   []db.Secret // of delivered tokens, whose predecessors are to end
-	since     time.Time   // of the first of them
+	discards  []secret.Text // of refused tokens, to be deleted
+	revokes   []secret.Text // of delivered tokens, whose predecessors are to end
+	since     time.Time     // of the first of them
 }
 
 // noted is what became of an attempt to record.
@@ -55,9 +55,9 @@ func (n *notes) begin() {
 	}
 }
 
-func (n *notes) discard(digests ...db.Secret) { n.discards = append(n.discards, digests...) }
+func (n *notes) discard(digests ...secret.Text) { n.discards = append(n.discards, digests...) }
 
-func (n *notes) revoke(digests ...db.Secret) { n.revokes = append(n.revokes, digests...) }
+func (n *notes) revoke(digests ...secret.Text) { n.revokes = append(n.revokes, digests...) }
 
 // takeEnds takes the tokens that are to end.
 func (n *notes) takeEnds() ends {
@@ -72,7 +72,7 @@ func (n *notes) endsDue(now time.Time) bool {
 }
 
 // ends are tokens whose end is to be written: their own, or their predecessors'.
-type ends struct{ discards, revokes []db.Secret }
+type ends struct{ discards, revokes []secret.Text }
 
 func (n *notes) putBackEnds(e ends) {
 	n.discard(e.discards...)

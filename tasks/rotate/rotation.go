@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -18,8 +19,8 @@ type Tenants interface {
 // Writer changes access_tokens; see [db.Writer].
 type Writer interface {
 	Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error
-	Delete(ctx context.Context, digests []db.Secret) (int, error)
-	Revoke(ctx context.Context, digests []db.Secret) (int, error)
+	Delete(ctx context.Context, digests []secret.Text) (int, error)
+	Revoke(ctx context.Context, digests []secret.Text) (int, error)
 	Close() error
 }
 
@@ -38,7 +39,7 @@ type Bookmark interface {
 
 // Zync takes tokens; see [Client].
 type Zync interface {
-	Push(ctx context.Context, tenant db.Tenant, token db.Secret) Answer
+	Push(ctx context.Context, tenant db.Tenant, token secret.Text) Answer
 	Alive(ctx context.Context) error
 }
 
@@ -51,11 +52,11 @@ type Options struct {
 	Zync       Zync
 	// Verify tries a run's first token on Porta before it is pushed, see
 	// [Verifier.Verify]; nil for no such try.
-	Verify func(ctx context.Context, tenant db.Tenant, token db.Secret) error
+	Verify func(ctx context.Context, tenant db.Tenant, token secret.Text) error
 	// Accepts tells whether Porta would still accept the token with a digest. A
 	// token that has waited in hand is looked for before it is pushed again: with
 	// its owner it may have been deleted meanwhile.
-	Accepts func(ctx context.Context, digest db.Secret) (bool, error)
+	Accepts func(ctx context.Context, digest secret.Text) (bool, error)
 	Metrics *Metrics
 	Now     func() time.Time
 

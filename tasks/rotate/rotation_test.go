@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 	"github.com/token-scheduler/token-scheduler/tests/sim"
@@ -260,7 +261,7 @@ type slowZync struct {
 	served map[int64]int
 }
 
-func (z slowZync) Push(ctx context.Context, tenant db.Tenant, token db.Secret) rotate.Answer {
+func (z slowZync) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
 	time.Sleep(time.Minute)
 	z.mu.Lock()
 	z.served[tenant.ID]++
@@ -308,7 +309,7 @@ func TestVerifyBeforePush(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 20)
 				asked := 0
-				w.o.Verify = func(context.Context, db.Tenant, db.Secret) error { asked++; return c.err }
+				w.o.Verify = func(context.Context, db.Tenant, secret.Text) error { asked++; return c.err }
 				r, err := w.run(nil)
 				if asked != 1 || w.zync.Pushes() != c.pushes {
 					t.Errorf("Porta was asked %d times, Zync got %d pushes; want 1 and %d", asked, w.zync.Pushes(), c.pushes)
@@ -383,7 +384,7 @@ func TestPanicInAPushIsOneTenantsFailure(t *testing.T) {
 
 type panicking struct{ rotate.Zync }
 
-func (p panicking) Push(ctx context.Context, tenant db.Tenant, token db.Secret) rotate.Answer {
+func (p panicking) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
 	if tenant.ID == 7 {
 		panic("seven")
 	}
@@ -435,7 +436,7 @@ func TestProgressEveryTenSeconds(t *testing.T) {
 // steady takes 40 ms for each push.
 type steady struct{ rotate.Zync }
 
-func (s steady) Push(ctx context.Context, tenant db.Tenant, token db.Secret) rotate.Answer {
+func (s steady) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
 	time.Sleep(40 * time.Millisecond)
 	return s.Zync.Push(ctx, tenant, token)
 }

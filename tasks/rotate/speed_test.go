@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 )
 
@@ -28,7 +29,7 @@ func newPod(zync rotate.Zync, threads int, takes time.Duration) *pod {
 	return &pod{Zync: zync, threads: make(chan struct{}, threads), takes: takes}
 }
 
-func (p *pod) Push(ctx context.Context, tenant db.Tenant, token db.Secret) rotate.Answer {
+func (p *pod) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
 	p.mu.Lock()
 	p.inFlight++
 	p.seen = append(p.seen, p.inFlight)
@@ -151,7 +152,7 @@ type hanging struct {
 	hang bool
 }
 
-func (h hanging) Push(ctx context.Context, tenant db.Tenant, token db.Secret) rotate.Answer {
+func (h hanging) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
 	if !h.hang || tenant.ID%100 != 50 {
 		return h.Zync.Push(ctx, tenant, token)
 	}

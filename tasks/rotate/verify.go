@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // ErrNotAccepted says that Porta does not accept the token that was just
@@ -51,7 +52,7 @@ func NewVerifier(porta string, transport http.RoundTripper) (*Verifier, error) {
 
 // Verify reads the tenant's own account with the token. [ErrNotAccepted] is
 // Porta's refusal (401, 403); any other error says that the try showed nothing.
-func (v *Verifier) Verify(ctx context.Context, tenant db.Tenant, token db.Secret) error {
+func (v *Verifier) Verify(ctx context.Context, tenant db.Tenant, token secret.Text) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	request, err := v.request(ctx, tenant)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 const (
@@ -32,7 +33,7 @@ type ClientOptions struct {
 	Endpoint string // its base URL
 	// Token is ZYNC_AUTHENTICATION_TOKEN as it is now, asked for each push; nil or
 	// empty for no header.
-	Token       func() db.Secret
+	Token       func() secret.Text
 	Concurrency int // never more connections than this; zero for as many as are asked for
 	Now         func() time.Time
 	// Transport replaces the network, for tests; nil is HTTP as Zync needs it.
@@ -43,7 +44,7 @@ type ClientOptions struct {
 type Client struct {
 	http          *http.Client
 	tenant, alive string
-	token         func() db.Secret
+	token         func() secret.Text
 	now           func() time.Time
 }
 
@@ -58,7 +59,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 		return nil, errors.New("zync endpoint is not a URL")
 	}
 	if o.Token == nil {
-		o.Token = func() db.Secret { return db.Secret{} }
+		o.Token = func() secret.Text { return secret.Text{} }
 	}
 	transport := o.Transport
 	if transport == nil {
@@ -107,7 +108,7 @@ type body struct {
 // Zync keeps the one it has: a wrong one would make it delete the tenant's
 // clients at the identity provider. Only a Zync that can't do without, which it
 // says with 422, gets a full body.
-func (c *Client) Push(ctx context.Context, tenant db.Tenant, token db.Secret) Answer {
+func (c *Client) Push(ctx context.Context, tenant db.Tenant, token secret.Text) Answer {
 	b := body{ID: tenant.ID, AccessToken: token.Reveal()}
 	answer := c.put(ctx, b)
 	if answer.Class != Invalid {

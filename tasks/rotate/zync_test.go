@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 )
 
@@ -25,7 +26,7 @@ const (
 func newClient(tb testing.TB, endpoint string) *rotate.Client {
 	tb.Helper()
 	c, err := rotate.NewClient(rotate.ClientOptions{
-		Endpoint: endpoint, Token: func() db.Secret { return db.NewSecret(credential) }, Concurrency: 3, Now: time.Now,
+		Endpoint: endpoint, Token: func() secret.Text { return secret.New(credential) }, Concurrency: 3, Now: time.Now,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -37,7 +38,7 @@ func push(tb testing.TB, endpoint, host string) rotate.Answer {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), time.Second)
 	defer cancel()
-	answer := newClient(tb, endpoint).Push(ctx, db.Tenant{ID: 42, Host: sql.NullString{String: host, Valid: host != ""}}, db.NewSecret(plaintext))
+	answer := newClient(tb, endpoint).Push(ctx, db.Tenant{ID: 42, Host: sql.NullString{String: host, Valid: host != ""}}, secret.New(plaintext))
 	if answer.Err != nil && strings.Contains(answer.Err.Error(), "5ec2e7") {
 		tb.Errorf("error %q holds a secret", answer.Err)
 	}
@@ -198,7 +199,7 @@ func TestVerifier(t *testing.T) {
 	tenant := db.Tenant{ID: 1, Host: sql.NullString{String: "t1-admin.example.com", Valid: true}}
 	for code, want := range map[int]string{200: "", 204: "", 401: "does not accept", 403: "does not accept", 302: "answered 302", 404: "answered 404", 503: "answered 503"} {
 		status = code
-		err := v.Verify(t.Context(), tenant, db.NewSecret(plaintext))
+		err := v.Verify(t.Context(), tenant, secret.New(plaintext))
 		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
 			t.Errorf("%d: error %v, want %q", code, err, want)
 		}
@@ -208,7 +209,7 @@ func TestVerifier(t *testing.T) {
 		got.Header.Get("X-Forwarded-Host") != "t1-admin.example.com" || got.Header.Get("X-Forwarded-Proto") != "https" {
 		t.Errorf("request %s %s %v", got.Method, got.URL, got.Header)
 	}
-	if err := v.Verify(t.Context(), db.Tenant{ID: 1}, db.NewSecret(plaintext)); err == nil {
+	if err := v.Verify(t.Context(), db.Tenant{ID: 1}, secret.New(plaintext)); err == nil {
 		t.Error("a tenant without a host was verified")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // sizes rotates installations of different sizes and looks at memory, at what was
@@ -93,7 +94,7 @@ func (b *bench) listing(ctx context.Context) error {
 		if _, err := b.seed(ctx, 2000, buyers); err != nil {
 			return err
 		}
-		pool, err := db.Open(db.Options{URL: db.NewSecret(b.porta.URL())})
+		pool, err := db.Open(db.Options{URL: secret.New(b.porta.URL())})
 		if err != nil {
 			return err
 		}

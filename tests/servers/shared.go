@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // shared are the servers that the tests of one package share.
@@ -54,7 +55,7 @@ func Main(m *testing.M, cleanup ...func()) {
 func MySQL(tb testing.TB) *mysql.Config {
 	tb.Helper()
 	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
-		cfg, err := db.ParseURL(db.NewSecret(given))
+		cfg, err := db.ParseURL(secret.New(given))
 		if err != nil {
 			tb.Fatalf("TEST_DATABASE_URL: %v", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 const queryTimeout = 10 * time.Second
@@ -55,7 +56,7 @@ func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 }
 
 // Accepts tells rotate whether a token still stands.
-func (p *Porta) Accepts(ctx context.Context, digest db.Secret) (ok bool, err error) {
+func (p *Porta) Accepts(ctx context.Context, digest secret.Text) (ok bool, err error) {
 	err = p.query(ctx, func(d *portaData) error {
 		token, found := d.tokens[digest.Reveal()]
 		ok = found && token.Lives(time.Now())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // Writer is the connection that holds a task's lock, as [db.Writer] is.
@@ -122,7 +123,7 @@ func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Dura
 }
 
 // Delete implements the writer of rotate.
-func (w *Writer) Delete(ctx context.Context, digests []db.Secret) (n int, err error) {
+func (w *Writer) Delete(ctx context.Context, digests []secret.Text) (n int, err error) {
 	err = w.exec(ctx, func(d *portaData) {
 		for _, digest := range digests {
 			n += d.end(func(value string, _ *Token) bool { return value == digest.Reveal() })
@@ -132,7 +133,7 @@ func (w *Writer) Delete(ctx context.Context, digests []db.Secret) (n int, err er
 }
 
 // Revoke implements the writer of rotate.
-func (w *Writer) Revoke(ctx context.Context, digests []db.Secret) (n int, err error) {
+func (w *Writer) Revoke(ctx context.Context, digests []secret.Text) (n int, err error) {
 	err = w.exec(ctx, func(d *portaData) {
 		for _, digest := range digests {
 			if fresh := d.tokens[digest.Reveal()]; fresh != nil {
