@@ -14,6 +14,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/janitor"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 const (
@@ -84,8 +85,9 @@ func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
 
 // addRotations makes the rotation on Redis's ledger and the one without.
 func (a *app) addRotations() error {
-	zync, err := rotate.NewClient(rotate.ClientOptions{
-		Endpoint: a.cfg.zyncEndpoint, Token: a.live.zyncToken, Concurrency: a.cfg.pushConcurrency, Now: a.now,
+	client, err := zync.NewClient(zync.Options{
+		URL: a.cfg.zyncEndpoint, Token: a.live.zyncToken, Now: a.now,
+		Transport: zync.NewTransport(zync.TransportOptions{Connections: a.cfg.pushConcurrency}),
 	})
 	if err != nil {
 		return err
@@ -97,7 +99,7 @@ func (a *app) addRotations() error {
 		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return a.openWriter(ctx, tasks.Rotate) },
 		Ledger:      a.ledger,
 		Bookmark:    a.ledger,
-		Zync:        zync,
+		Zync:        client,
 		Metrics:     rotate.NewMetrics(a.registry, a.cfg.tokenTTL, a.now),
 		Now:         a.now,
 		TTL:         a.cfg.tokenTTL,
@@ -112,11 +114,13 @@ func (a *app) addRotations() error {
 		o.RetryFor = a.cfg.retryFor
 	}
 	if a.cfg.verify {
-		verifier, err := rotate.NewVerifier(a.cfg.portaEndpoint, nil)
+		porta, err := zync.NewPorta(zync.PortaOptions{
+			URL: a.cfg.portaEndpoint, Token: a.live.zyncToken, Transport: zync.NewTransport(zync.TransportOptions{}),
+		})
 		if err != nil {
 			return err
 		}
-		o.Verify = verifier.Verify
+		o.Verify = porta.Verify
 	}
 	a.rotate = rotate.New(o)
 	memory := tasks.NewMemory()

@@ -6,12 +6,13 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/secret"
-	"github.com/token-scheduler/token-scheduler/tasks/rotate"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 func (c *check) zync(ctx context.Context) {
-	client, err := rotate.NewClient(rotate.ClientOptions{
-		Endpoint: c.cfg.zyncEndpoint, Token: func() secret.Text { return c.cfg.zyncToken }, Concurrency: 1, Now: time.Now,
+	client, err := zync.NewClient(zync.Options{
+		URL: c.cfg.zyncEndpoint, Token: func() secret.Text { return c.cfg.zyncToken }, Now: time.Now,
+		Transport: zync.NewTransport(zync.TransportOptions{Connections: 1}),
 	})
 	if err != nil {
 		c.fail("zync", "see --zync-endpoint", "%v", err)
@@ -41,13 +42,16 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 		c.warn("porta", "", "not asked: there is no tenant to ask for")
 		return
 	}
-	verifier, err := rotate.NewVerifier(c.cfg.portaEndpoint, nil)
+	porta, err := zync.NewPorta(zync.PortaOptions{
+		URL: c.cfg.portaEndpoint, Token: func() secret.Text { return c.cfg.zyncToken }, Transport: zync.NewTransport(zync.TransportOptions{}),
+	})
 	if err != nil {
 		c.fail("porta", "see --porta-endpoint", "%v", err)
 		return
 	}
 	began := time.Now()
-	status, err := verifier.Reach(ctx, page[len(page)-1])
+	tenant := page[len(page)-1]
+	status, err := porta.Reach(ctx, zync.Tenant{ID: tenant.ID, Host: tenant.Host.String})
 	const advice = "see --porta-endpoint; a run goes on without the trial of its first token, and says so"
 	switch {
 	case err != nil:

@@ -17,6 +17,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks/janitor"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 	"github.com/token-scheduler/token-scheduler/tests/sim"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // simTimes are the times that a world goes by.
@@ -116,7 +117,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	}
 	now := func() time.Time { return w.now(p) }
 	porta, redis, ledger := w.porta.As(p.net), w.redis.As(p.net), sim.NewLedger(w.redis.As(p.net))
-	client, err := rotate.NewClient(rotate.ClientOptions{Endpoint: "http://zync", Concurrency: 3, Now: now, Transport: w.zync.As(p.net)})
+	client, err := zync.NewClient(zync.Options{URL: "http://zync", Now: now, Transport: w.zync.As(p.net)})
 	if err != nil {
 		return nil, err
 	}

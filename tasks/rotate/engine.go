@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // maxInHand bounds the tokens in memory. Only a Zync that hangs for tens of
@@ -52,7 +53,7 @@ type engine struct {
 
 type pushed struct {
 	token  *token
-	answer Answer
+	answer zync.Answer
 	took   time.Duration
 	gone   bool // the token was deleted, and not pushed
 }

@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // Metrics count pushes and tell how the tenants fare.
 type Metrics struct {
 	minted   prometheus.Counter
-	pushes   map[Class]prometheus.Counter
+	pushes   map[zync.Class]prometheus.Counter
 	duration prometheus.Histogram
 
 	ttl time.Duration
@@ -25,7 +27,7 @@ type Metrics struct {
 
 // NewMetrics registers the metrics; ttl is a token's.
 func NewMetrics(registry prometheus.Registerer, ttl time.Duration, now func() time.Time) *Metrics {
-	m := &Metrics{ttl: ttl, now: now, pushes: map[Class]prometheus.Counter{}}
+	m := &Metrics{ttl: ttl, now: now, pushes: map[zync.Class]prometheus.Counter{}}
 	m.minted = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "token_scheduler_tokens_minted_total",
 		Help: "Sync tokens inserted into Porta's database.",
@@ -34,7 +36,7 @@ func NewMetrics(registry prometheus.Registerer, ttl time.Duration, now func() ti
 		Name: "token_scheduler_pushes_total",
 		Help: "Pushes to Zync by what became of them.",
 	}, []string{"outcome"})
-	for _, class := range []Class{Delivered, Invalid, Rejected, Transient} {
+	for _, class := range []zync.Class{zync.Delivered, zync.Invalid, zync.Rejected, zync.Transient} {
 		m.pushes[class] = pushes.WithLabelValues(class.String())
 	}
 	m.duration = prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -59,7 +61,7 @@ func NewMetrics(registry prometheus.Registerer, ttl time.Duration, now func() ti
 	return m
 }
 
-func (m *Metrics) pushed(class Class, took time.Duration) {
+func (m *Metrics) pushed(class zync.Class, took time.Duration) {
 	m.pushes[class].Inc()
 	m.duration.Observe(took.Seconds())
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // Tenants lists Porta's tenants with their owners.
@@ -37,9 +38,12 @@ type Bookmark interface {
 	RecordResume(ctx context.Context, id int64) error
 }
 
-// Zync takes tokens; see [Client].
+// inZync is what a push says of a tenant.
+func inZync(t db.Tenant) zync.Tenant { return zync.Tenant{ID: t.ID, Host: t.Host.String} }
+
+// Zync takes tokens; see [zync.Client].
 type Zync interface {
-	Push(ctx context.Context, tenant db.Tenant, token secret.Text) Answer
+	Push(ctx context.Context, tenant zync.Tenant, token secret.Text) zync.Answer
 	Alive(ctx context.Context) error
 }
 
@@ -51,8 +55,8 @@ type Options struct {
 	Bookmark   Bookmark
 	Zync       Zync
 	// Verify tries a run's first token on Porta before it is pushed, see
-	// [Verifier.Verify]; nil for no such try.
-	Verify func(ctx context.Context, tenant db.Tenant, token secret.Text) error
+	// [zync.Porta.Verify]; nil for no such try.
+	Verify func(ctx context.Context, tenant zync.Tenant, token secret.Text) error
 	// Accepts tells whether Porta would still accept the token with a digest. A
 	// token that has waited in hand is looked for before it is pushed again: with
 	// its owner it may have been deleted meanwhile.

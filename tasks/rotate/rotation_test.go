@@ -13,11 +13,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
-	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 	"github.com/token-scheduler/token-scheduler/tests/sim"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,7 +35,7 @@ type world struct {
 func newWorld(t *testing.T, tenants int) *world {
 	t.Helper()
 	w := &world{t: t, porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(), log: &strings.Builder{}}
-	client, err := rotate.NewClient(rotate.ClientOptions{Endpoint: "http://zync", Concurrency: 3, Now: time.Now, Transport: w.zync})
+	client, err := zync.NewClient(zync.Options{URL: "http://zync", Now: time.Now, Transport: w.zync})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ type slowZync struct {
 	served map[int64]int
 }
 
-func (z slowZync) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
+func (z slowZync) Push(ctx context.Context, tenant zync.Tenant, token secret.Text) zync.Answer {
 	time.Sleep(time.Minute)
 	z.mu.Lock()
 	z.served[tenant.ID]++
@@ -302,19 +302,19 @@ func TestVerifyBeforePush(t *testing.T) {
 		pushes int
 	}{
 		"accepted":     {nil, 20},
-		"not accepted": {rotate.ErrNotAccepted, 0},
+		"not accepted": {zync.ErrNotAccepted, 0},
 		"no answer":    {errors.New("time-out"), 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 20)
 				asked := 0
-				w.o.Verify = func(context.Context, db.Tenant, secret.Text) error { asked++; return c.err }
+				w.o.Verify = func(context.Context, zync.Tenant, secret.Text) error { asked++; return c.err }
 				r, err := w.run(nil)
 				if asked != 1 || w.zync.Pushes() != c.pushes {
 					t.Errorf("Porta was asked %d times, Zync got %d pushes; want 1 and %d", asked, w.zync.Pushes(), c.pushes)
 				}
-				if (err != nil) != errors.Is(c.err, rotate.ErrNotAccepted) {
+				if (err != nil) != errors.Is(c.err, zync.ErrNotAccepted) {
 					t.Errorf("error %v", err)
 				}
 				if c.pushes == 0 {
@@ -384,7 +384,7 @@ func TestPanicInAPushIsOneTenantsFailure(t *testing.T) {
 
 type panicking struct{ rotate.Zync }
 
-func (p panicking) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
+func (p panicking) Push(ctx context.Context, tenant zync.Tenant, token secret.Text) zync.Answer {
 	if tenant.ID == 7 {
 		panic("seven")
 	}
@@ -436,7 +436,7 @@ func TestProgressEveryTenSeconds(t *testing.T) {
 // steady takes 40 ms for each push.
 type steady struct{ rotate.Zync }
 
-func (s steady) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
+func (s steady) Push(ctx context.Context, tenant zync.Tenant, token secret.Text) zync.Answer {
 	time.Sleep(40 * time.Millisecond)
 	return s.Zync.Push(ctx, tenant, token)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 func (e *engine) startWorkers(ctx context.Context) {
@@ -26,7 +27,7 @@ func (e *engine) push(ctx context.Context, t *token) pushed {
 			return nil
 		}
 		p.answer = e.verify(ctx, t)
-		if p.answer.Class != Delivered {
+		if p.answer.Class != zync.Delivered {
 			return nil
 		}
 		if t.limit > 0 {
@@ -35,13 +36,13 @@ func (e *engine) push(ctx context.Context, t *token) pushed {
 			ctx = limited
 		}
 		began := time.Now()
-		p.answer = e.o.Zync.Push(ctx, t.tenant, t.plaintext)
+		p.answer = e.o.Zync.Push(ctx, inZync(t.tenant), t.plaintext)
 		p.took = time.Since(began)
 		e.o.Metrics.pushed(p.answer.Class, p.took)
 		return nil
 	})
 	if err != nil {
-		p.answer = Answer{Class: Transient, Sent: true, Err: err}
+		p.answer = zync.Answer{Class: zync.Transient, Sent: true, Err: err}
 	}
 	return p
 }
@@ -58,21 +59,21 @@ func (e *engine) gone(ctx context.Context, t *token) bool {
 
 // verify tries the run's first token on Porta. Only a refusal is an answer; a
 // Porta that can't be asked keeps nobody's token from Zync.
-func (e *engine) verify(ctx context.Context, t *token) Answer {
+func (e *engine) verify(ctx context.Context, t *token) zync.Answer {
 	if !t.canary || e.o.Verify == nil {
-		return Answer{}
+		return zync.Answer{}
 	}
-	err := e.o.Verify(ctx, t.tenant, t.plaintext)
+	err := e.o.Verify(ctx, inZync(t.tenant), t.plaintext)
 	t.canary = false
 	switch {
 	case err == nil:
 		e.run.Log.Debug("first token verified on porta", "tenant_id", t.tenant.ID)
-	case errors.Is(err, ErrNotAccepted):
-		return Answer{Class: Rejected, Err: fmt.Errorf("nothing was pushed, zync keeps what it has: %w", err)}
+	case errors.Is(err, zync.ErrNotAccepted):
+		return zync.Answer{Class: zync.Rejected, Err: fmt.Errorf("nothing was pushed, zync keeps what it has: %w", err)}
 	default:
 		e.run.Log.Warn("first token not verified; going on without", "tenant_id", t.tenant.ID, "err", err)
 	}
-	return Answer{}
+	return zync.Answer{}
 }
 
 // settle decides what follows from an answer. A token that is gone is minted anew.
@@ -91,7 +92,7 @@ func (e *engine) settle(p pushed) {
 	t.sent = t.sent || answer.Sent
 	now := time.Now()
 	switch answer.Class {
-	case Delivered:
+	case zync.Delivered:
 		e.zyncAnswered(now)
 		e.pace.delivered(now, e.width.now)
 		e.width.took(p.took, now)
@@ -102,13 +103,13 @@ func (e *engine) settle(p pushed) {
 		if e.o.Revoke {
 			e.notes.revoke(t.digest)
 		}
-	case Invalid:
+	case zync.Invalid:
 		e.zyncAnswered(now)
 		e.refuse(t, wasSent)
-	case Rejected:
+	case zync.Rejected:
 		e.refuse(t, wasSent)
 		e.stop(answer.Err)
-	case Transient:
+	case zync.Transient:
 		e.failedForNow(t, answer, now)
 	}
 }
@@ -129,7 +130,7 @@ func (e *engine) refuse(t *token, wasSent bool) {
 	}
 }
 
-func (e *engine) failedForNow(t *token, answer Answer, now time.Time) {
+func (e *engine) failedForNow(t *token, answer zync.Answer, now time.Time) {
 	e.pace.failed()
 	if t.limit == 0 {
 		e.width.failed() // not where it is one tenant that is slow

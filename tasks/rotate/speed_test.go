@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // pod is a Zync with so many threads that each take so long for a push.
@@ -29,7 +29,7 @@ func newPod(zync rotate.Zync, threads int, takes time.Duration) *pod {
 	return &pod{Zync: zync, threads: make(chan struct{}, threads), takes: takes}
 }
 
-func (p *pod) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
+func (p *pod) Push(ctx context.Context, tenant zync.Tenant, token secret.Text) zync.Answer {
 	p.mu.Lock()
 	p.inFlight++
 	p.seen = append(p.seen, p.inFlight)
@@ -42,7 +42,7 @@ func (p *pod) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rot
 	select {
 	case p.threads <- struct{}{}:
 	case <-ctx.Done():
-		return rotate.Answer{Class: rotate.Transient, Slow: true, Sent: true, Err: ctx.Err()}
+		return zync.Answer{Class: zync.Transient, Slow: true, Sent: true, Err: ctx.Err()}
 	}
 	defer func() { <-p.threads }()
 	time.Sleep(p.takes)
@@ -152,7 +152,7 @@ type hanging struct {
 	hang bool
 }
 
-func (h hanging) Push(ctx context.Context, tenant db.Tenant, token secret.Text) rotate.Answer {
+func (h hanging) Push(ctx context.Context, tenant zync.Tenant, token secret.Text) zync.Answer {
 	if !h.hang || tenant.ID%100 != 50 {
 		return h.Zync.Push(ctx, tenant, token)
 	}
@@ -162,5 +162,5 @@ func (h hanging) Push(ctx context.Context, tenant db.Tenant, token secret.Text) 
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-	return rotate.Answer{Class: rotate.Transient, Slow: true, Sent: true, Err: errors.New("time-out")}
+	return zync.Answer{Class: zync.Transient, Slow: true, Sent: true, Err: errors.New("time-out")}
 }

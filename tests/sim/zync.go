@@ -100,13 +100,14 @@ func (z *Zync) RoundTrip(r *http.Request) (*http.Response, error) {
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotConn != nil && z.Up() {
 		trace.GotConn(httptrace.GotConnInfo{})
 	}
-	status := http.StatusOK
+	status, body := http.StatusOK, "{}"
 	err := call(r.Context(), z.proc, z.Server, func() error {
 		if r.Method != http.MethodPut {
 			return nil
 		}
 		var err error
 		status, err = z.put(r)
+		body = ""
 		return err
 	})
 	if err != nil {
@@ -114,7 +115,7 @@ func (z *Zync) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		StatusCode: status, Header: http.Header{}, Request: r,
-		Body: io.NopCloser(strings.NewReader("")), ProtoMajor: 1, ProtoMinor: 1,
+		Body: io.NopCloser(strings.NewReader(body)), ProtoMajor: 1, ProtoMinor: 1,
 	}, nil
 }
 
