@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
 // Metrics count runs. Every label value exists from the start, so that a rate
@@ -12,6 +14,7 @@ type Metrics struct {
 	runs        *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
 	lastSuccess *prometheus.GaugeVec
+	lastComplete *prometheus.GaugeVec
 	nextRun     *prometheus.GaugeVec
 }
 
@@ -29,7 +32,11 @@ func NewMetrics(registry prometheus.Registerer, names ...string) *Metrics {
 		}, []string{"task"}),
 		lastSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "token_scheduler_task_last_success_timestamp_seconds",
-			Help: "When a task last ended with success, by any process that this one knows of; 0 where none is known.",
+			Help: "When the last run of a task ended that reached every item and failed for none, in any process; 0 if none is known.",
+		}, []string{"task"}),
+		lastComplete: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "token_scheduler_task_last_complete_timestamp_seconds",
+			Help: "When the last run of a task began that reached every item, whether or not some failed, in any process; 0 if none is known.",
 		}, []string{"task"}),
 		nextRun: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "token_scheduler_task_next_run_timestamp_seconds",
@@ -42,9 +49,10 @@ func NewMetrics(registry prometheus.Registerer, names ...string) *Metrics {
 		}
 		m.duration.WithLabelValues(name)
 		m.lastSuccess.WithLabelValues(name)
+		m.lastComplete.WithLabelValues(name)
 		m.nextRun.WithLabelValues(name)
 	}
-	registry.MustRegister(m.runs, m.duration, m.lastSuccess, m.nextRun)
+	registry.MustRegister(m.runs, m.duration, m.lastSuccess, m.lastComplete, m.nextRun)
 	return m
 }
 
@@ -55,17 +63,20 @@ func (m *Metrics) ran(report Report) {
 	}
 }
 
-func (m *Metrics) succeeded(task string, at time.Time) {
-	m.lastSuccess.WithLabelValues(task).Set(float64(at.Unix()))
+// Known notes a task's last complete and successful runs, of this process or, by
+// the ledger, of another. It leaves what is zero as it is.
+func (m *Metrics) Known(task string, last ledger.Task) {
+	for gauge, at := range map[*prometheus.GaugeVec]time.Time{m.lastSuccess: last.Success, m.lastComplete: last.Complete} {
+		if !at.IsZero() {
+			gauge.WithLabelValues(task).Set(float64(at.Unix()))
+		}
+	}
 }
 
 // SkippedFiring counts a firing that met the run before still at work.
 func (m *Metrics) SkippedFiring(task string) {
 	m.runs.WithLabelValues(task, string(Skipped)).Inc()
 }
-
-// KnownSuccess notes a success that another process recorded.
-func (m *Metrics) KnownSuccess(task string, at time.Time) { m.succeeded(task, at) }
 
 // NextRun notes when a task's schedule fires next.
 func (m *Metrics) NextRun(task string, at time.Time) {

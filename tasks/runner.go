@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 )
 
@@ -29,9 +30,9 @@ type Leases interface {
 	Acquire(ctx context.Context, name string) (Lease, error)
 }
 
-// Record keeps what became of a task's last run.
+// Record keeps what became of runs; see [ledger.Ledger].
 type Record interface {
-	RecordRun(ctx context.Context, report Report, runID string, ended time.Time) error
+	RecordRun(ctx context.Context, run ledger.Run) error
 }
 
 // Runner runs tasks, one run of each at a time across all processes.
@@ -95,17 +96,27 @@ func safely(ctx context.Context, task Task, run Run) (Result, error) {
 }
 
 func (r *Runner) record(ctx context.Context, run Run, report Report) {
-	now := r.Now()
-	if report.Outcome == Success {
-		r.Metrics.succeeded(report.Task, now)
+	record := entry(run, report, r.Now())
+	r.Metrics.Known(report.Task, record.Times())
+	if err := r.Record.RecordRun(context.WithoutCancel(ctx), record); err != nil {
+		run.Log.Warn("run not recorded; --status shows the run before it", "err", err)
 	}
-	err := r.Record.RecordRun(context.WithoutCancel(ctx), report, run.ID, now)
-	switch {
-	case err != nil && report.Outcome == Success:
-		run.Log.Warn("run not recorded; after a restart it may be made up for", "err", err)
-	case err != nil:
-		run.Log.Debug("run not recorded; --status shows the one before it", "err", err)
+}
+
+// entry is what the ledger keeps of a report.
+func entry(run Run, report Report, ended time.Time) ledger.Run {
+	record := ledger.Run{
+		Task: report.Task, RunID: run.ID, Outcome: string(report.Outcome), Ended: ended.UTC(),
+		Duration: report.Duration.Seconds(), Counts: map[string]int{},
+		Chosen: report.Result.Chosen, Complete: report.Result.Complete,
 	}
+	for _, c := range report.Result.Counts {
+		record.Counts[c.Name] = c.N
+	}
+	if report.Err != nil {
+		record.Error = report.Err.Error()
+	}
+	return record
 }
 
 func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, error) {

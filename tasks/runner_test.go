@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 )
 
@@ -52,15 +53,12 @@ func (l fakeLease) Context() context.Context { return l.ctx }
 func (l fakeLease) Release() error           { l.leases.released++; return nil }
 
 type fakeRecord struct {
-	at   time.Time // of the last success
-	last Report
+	ledger.Task
 }
 
-func (r *fakeRecord) RecordRun(_ context.Context, report Report, _ string, ended time.Time) error {
-	r.last = report
-	if report.Outcome == Success {
-		r.at = ended
-	}
+func (r *fakeRecord) RecordRun(_ context.Context, run ledger.Run) error {
+	r.Task = run.Times()
+	r.Last = &run
 	return nil
 }
 
@@ -79,11 +77,12 @@ func TestOutcomes(t *testing.T) {
 		err    error
 		want   Outcome
 	}{
-		"all served":          {Result{Done: 5}, nil, Success},
-		"nothing to do":       {Result{}, nil, Success},
-		"some failed":         {Result{Done: 5, Failed: 1}, nil, Partial},
-		"all failed":          {Result{Failed: 1}, nil, Failed},
-		"broken off":          {Result{Done: 5}, boom, Partial},
+		"all served":          {Result{Done: 5, Complete: true}, nil, Success},
+		"nothing to do":       {Result{Complete: true}, nil, Success},
+		"some failed":         {Result{Done: 5, Failed: 1, Complete: true}, nil, Partial},
+		"all failed":          {Result{Failed: 1, Complete: true}, nil, Partial},
+		"gave way":            {Result{Done: 5}, errors.Join(ErrInterrupted, boom), Partial},
+		"not all reached":     {Result{Done: 5}, boom, Failed},
 		"failed from the top": {Result{}, boom, Failed},
 		"another's turn":      {Result{}, errors.Join(ErrBusy, boom), Busy},
 	} {
@@ -96,8 +95,8 @@ func TestOutcomes(t *testing.T) {
 		if got := testutil.ToFloat64(r.Metrics.runs.WithLabelValues(Rotate, string(c.want))); got != 1 {
 			t.Errorf("%s: counted %v times", name, got)
 		}
-		if (c.want == Success) == record.at.IsZero() {
-			t.Errorf("%s: success on record at %s", name, record.at)
+		if (c.want == Success) == record.Success.IsZero() {
+			t.Errorf("%s: success on record at %s", name, record.Success)
 		}
 		if lines := strings.Count(log.String(), `msg="run ended"`); c.want != Busy && lines != 1 {
 			t.Errorf("%s: %d summary lines", name, lines)

@@ -18,6 +18,11 @@ const (
 // ErrBusy says that another run of the task is at work: an outcome, no failure.
 var ErrBusy = errors.New("another run of the task holds it")
 
+// ErrInterrupted says that a run ended before it had reached everyone because it
+// was told to: the program stops, or a run by hand takes precedence. It is no
+// failure; what is left is served later in the window.
+var ErrInterrupted = errors.New("interrupted")
+
 // Task is a unit of work that a [Runner] runs.
 type Task interface {
 	Name() string
@@ -47,20 +52,20 @@ type Outcome string
 // The outcomes, in reports and as label values.
 const (
 	Success Outcome = "success"
-	Partial Outcome = "partial" // some items failed, the others were served
-	Failed  Outcome = "failed"
+	Partial Outcome = "partial" // everyone was reached and some failed, or the run was interrupted
+	Failed  Outcome = "failed"  // the run could not work, or did not reach everyone
 	Busy    Outcome = "busy"    // another run of the task was at work
 	Skipped Outcome = "skipped" // a firing met the run before it still at work
 )
 
-// Result is what a run did, in numbers. It fails in part where Failures is not
-// zero and some work was done.
+// Result is what a run did, in numbers.
 type Result struct {
 	Counts   []Count
 	Failures []Failure // the first hundred; nil for a task without single items
 	Failed   int       // items that failed
 	Done     int       // items that were served, now or earlier
 	Complete bool      // every item was reached, served or not
+	Chosen   bool      // the run was for some items by name, and says nothing of the others
 }
 
 // Count is one number of a report. Reports list them in their order.
@@ -88,10 +93,12 @@ func outcome(result Result, err error) Outcome {
 	switch {
 	case errors.Is(err, ErrBusy):
 		return Busy
-	case err != nil && result.Done > 0, err == nil && result.Failed > 0 && result.Done > 0:
+	case errors.Is(err, ErrInterrupted):
 		return Partial
-	case err != nil, result.Failed > 0:
+	case err != nil:
 		return Failed
+	case result.Failed > 0:
+		return Partial
 	}
 	return Success
 }

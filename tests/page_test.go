@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
@@ -92,7 +92,7 @@ func TestStatusPage(t *testing.T) {
 		t.Errorf("the standby's page with nobody failing: %v", got)
 	}
 
-	ledger := tasks.NewLedger(w.redis(), "token-scheduler:{"+w.porta.Name+"}:", "test")
+	ledger := ledger.New(w.redis(), "token-scheduler:{"+w.porta.Name+"}:", "test")
 	now := time.Now()
 	hostile := `zync answered 500 <script>alert("x")</script>` + strings.Repeat("unbroken", 20)
 	for _, failing := range []int{3, 5000} {

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/janitor"
@@ -34,7 +35,7 @@ type app struct {
 	registry *prometheus.Registry
 	self     holder
 	locker   *locks.Locker
-	ledger   *tasks.Ledger
+	ledger   *ledger.Ledger
 	status   *statusSource
 	runner   *tasks.Runner
 	rotate   *rotate.Rotation
@@ -62,7 +63,7 @@ func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
 	prefix := keyPrefix(cfg)
 	a.self = newHolder(cfg, a.now())
 	a.locker = locks.New(a.redis, prefix, leaseLife, a.self.encode())
-	a.ledger = tasks.NewLedger(a.redis, prefix, a.self.String())
+	a.ledger = ledger.New(a.redis, prefix, a.self.String())
 	a.status = &statusSource{redis: a.redis, ledger: a.ledger, prefix: prefix, cfg: cfg, now: a.now}
 	a.runner = &tasks.Runner{
 		Leases:  leases{a.locker},
@@ -123,7 +124,7 @@ func (a *app) addRotations() error {
 		o.Verify = porta.Verify
 	}
 	a.rotate = rotate.New(o)
-	memory := tasks.NewMemory()
+	memory := ledger.NewMemory()
 	o.Ledger, o.Bookmark = memory, memory
 	a.alone = rotate.New(o)
 	return nil
@@ -186,7 +187,7 @@ func (a *app) daemon(stop *stopping) int {
 
 func (a *app) newDaemon(stop *stopping) *daemon {
 	alone := *a.runner
-	alone.Leases, alone.Record = tasks.NoLeases{}, tasks.NewMemory()
+	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
 	d := &daemon{
 		leaders:  leases{a.locker},
 		rotate:   newJob(a.rotate, a.cfg.rotate, a.runner, stop.drain),

@@ -7,8 +7,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
-	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 func (c *check) redis(ctx context.Context) {
@@ -61,7 +61,7 @@ func (c *check) writable(ctx context.Context, client redis.UniversalClient) {
 	} else {
 		c.ok("redis lease", "a lease can be taken and given up")
 	}
-	ledger := tasks.NewLedger(client, prefix, "check")
+	ledger := ledger.New(client, prefix, "check")
 	err = ledger.Record(ctx, map[int64]time.Time{0: time.Unix(0, 0)}, nil, time.Now())
 	if err == nil {
 		err = ledger.Forget(ctx, time.Now())

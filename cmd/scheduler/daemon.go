@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/robfig/cron/v3"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
@@ -25,9 +26,9 @@ const (
 	stepAsideAfter = 15 * time.Minute
 )
 
-// lastSuccess is the record of when a task last succeeded, in any process.
-type lastSuccess interface {
-	LastSuccess(ctx context.Context, task string) (time.Time, error)
+// record is what any process has recorded of the tasks' runs.
+type record interface {
+	Tasks(ctx context.Context, names ...string) (map[string]ledger.Task, error)
 }
 
 // daemon leads or stands by.
@@ -36,7 +37,7 @@ type daemon struct {
 	rotate   *job
 	janitor  *job
 	alone    *job // a rotation that needs no Redis
-	record   lastSuccess
+	record   record
 	stop     *stopping
 	location *time.Location
 	log      *slog.Logger
@@ -176,17 +177,16 @@ func (d *daemon) lastServed(ctx context.Context, j *job) time.Time {
 	return window.Start
 }
 
-// ask reads the record of a job's last success.
+// ask reads when the last run of a job began that reached everyone.
 func (d *daemon) ask(ctx context.Context, j *job) time.Time {
-	last, err := d.record.LastSuccess(ctx, j.task.Name())
+	known, err := d.record.Tasks(ctx, j.task.Name())
 	if err != nil {
-		d.log.Warn("last success not known", "task", j.task.Name(), "err", err)
+		d.log.Warn("last run not known", "task", j.task.Name(), "err", err)
 	}
-	if !last.IsZero() {
-		j.runner.Metrics.KnownSuccess(j.task.Name(), last)
-		j.known(last)
-	}
-	return last
+	last := known[j.task.Name()]
+	j.runner.Metrics.Known(j.task.Name(), last)
+	j.known(last.Complete)
+	return last.Complete
 }
 
 // standBy says so, and once a minute looks how the leader fares, to know it

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -26,7 +27,7 @@ func TestOverlappingFiringIsSkippedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()
 		runner := &tasks.Runner{
-			Leases: tasks.NoLeases{}, Record: tasks.NewMemory(), Now: time.Now,
+			Leases: tasks.NoLeases{}, Record: ledger.NewMemory(), Now: time.Now,
 			Metrics: tasks.NewMetrics(registry, tasks.Rotate), Log: slog.New(slog.DiscardHandler),
 		}
 		task := blocking{make(chan time.Duration, 2)}

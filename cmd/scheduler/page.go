@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
 //go:embed page.html
@@ -92,11 +92,11 @@ func (st status) More() int { return max(0, st.Tenants.Failing-len(st.Failing)) 
 func (st status) When(t time.Time) string { return st.when(t) }
 
 // Took is how long a run took.
-func (st status) Took(r *tasks.RunRecord) string {
+func (st status) Took(r *ledger.Run) string {
 	return short(time.Duration(r.Duration * float64(time.Second)))
 }
 
 // OutcomeMood is the colour of an outcome.
-func (st status) OutcomeMood(outcome tasks.Outcome) string {
-	return map[tasks.Outcome]string{tasks.Success: "good", tasks.Partial: "warn", tasks.Failed: "bad"}[outcome]
+func (st status) OutcomeMood(outcome string) string {
+	return map[string]string{"success": "good", "partial": "warn", "failed": "bad"}[outcome]
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/janitor"
@@ -116,7 +117,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 		log = newLogger(config{}, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
 	}
 	now := func() time.Time { return w.now(p) }
-	porta, redis, ledger := w.porta.As(p.net), w.redis.As(p.net), sim.NewLedger(w.redis.As(p.net))
+	porta, redis, record := w.porta.As(p.net), w.redis.As(p.net), sim.NewLedger(w.redis.As(p.net))
 	client, err := zync.NewClient(zync.Options{URL: "http://zync", Now: now, Transport: w.zync.As(p.net)})
 	if err != nil {
 		return nil, err
@@ -129,7 +130,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	}
 	registry := prometheus.NewRegistry()
 	o := rotate.Options{
-		Tenants: porta, Accepts: porta.Accepts, Ledger: ledger, Bookmark: ledger, Zync: client, Now: now, TTL: w.times.ttl, Concurrency: 3,
+		Tenants: porta, Accepts: porta.Accepts, Ledger: record, Bookmark: record, Zync: client, Now: now, TTL: w.times.ttl, Concurrency: 3,
 		Metrics: rotate.NewMetrics(registry, w.times.ttl, now),
 		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
 			writer, err := openWriter(ctx, tasks.Rotate)
@@ -140,7 +141,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 		},
 	}
 	j := janitor.Options{
-		Tokens: porta.Stale(), Ledger: ledger, Purged: janitor.NewPurged(registry), Now: now,
+		Tokens: porta.Stale(), Ledger: record, Purged: janitor.NewPurged(registry), Now: now,
 		OpenWriter: func(ctx context.Context) (janitor.Writer, error) {
 			writer, err := openWriter(ctx, tasks.Janitor)
 			if err != nil {
@@ -151,17 +152,17 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	}
 	locker := locks.New(redis, "p:", w.times.lease, "")
 	runner := &tasks.Runner{
-		Leases: leases{locker}, Record: ledger, Log: log, Now: now,
+		Leases: leases{locker}, Record: record, Log: log, Now: now,
 		Metrics: tasks.NewMetrics(registry, tasks.Rotate, tasks.Janitor),
 	}
 	hourly, weekly := mustParse(w.times.rotate), mustParse(w.times.janitor)
 	alone := *runner
-	alone.Leases, alone.Record = tasks.NoLeases{}, tasks.NewMemory()
-	memory := tasks.NewMemory()
+	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
+	memory := ledger.NewMemory()
 	without := o
 	without.Ledger, without.Bookmark = memory, memory
 	d := &daemon{
-		leaders: leases{locker}, record: ledger, stop: p.stop, location: time.UTC, log: log, now: now,
+		leaders: leases{locker}, record: record, stop: p.stop, location: time.UTC, log: log, now: now,
 		ttl: w.times.ttl, every: w.times.beat, gauges: newGauges(registry),
 		rotate:  newJob(rotate.New(o), hourly, runner, p.stop.drain),
 		janitor: newJob(janitor.New(j), weekly, runner, p.stop.drain),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
@@ -35,7 +36,7 @@ type this struct {
 type taskStatus struct {
 	Task        string           `json:"task"`
 	RunningBy   *holder          `json:"running_by,omitempty"`
-	Last        *tasks.RunRecord `json:"last,omitempty"`
+	Last        *ledger.Run `json:"last,omitempty"`
 	LastSuccess time.Time        `json:"last_success,omitzero"`
 	Next        time.Time        `json:"next,omitzero"`
 }
@@ -60,7 +61,7 @@ type failingTenant struct {
 // statusSource reads the status from Redis.
 type statusSource struct {
 	redis  redis.UniversalClient
-	ledger *tasks.Ledger
+	ledger *ledger.Ledger
 	prefix string
 	cfg    config
 	now    func() time.Time
@@ -102,7 +103,7 @@ func (s *statusSource) read(ctx context.Context, limit int) (status, error) {
 		return st, err
 	}
 	st.Leader = leader
-	histories, err := s.ledger.Histories(ctx, tasks.Rotate, tasks.Janitor)
+	histories, err := s.ledger.Tasks(ctx, tasks.Rotate, tasks.Janitor)
 	if err != nil {
 		return st, err
 	}
@@ -159,7 +160,7 @@ func (s *statusSource) ttl(leader *holder) time.Duration {
 	return s.cfg.tokenTTL
 }
 
-func (s *statusSource) readTenants(ctx context.Context, st *status, h tasks.History, limit int) error {
+func (s *statusSource) readTenants(ctx context.Context, st *status, h ledger.Task, limit int) error {
 	ttl := s.ttl(st.Leader)
 	risky := st.Now.Add(-ttl / 2)
 	// What failed before the last rotation that reached everyone, and not in it,
@@ -189,7 +190,7 @@ func (s *statusSource) readTenants(ctx context.Context, st *status, h tasks.Hist
 }
 
 // problems says what an operator should look at, the worst first.
-func (s *statusSource) problems(st status, histories map[string]tasks.History) []string {
+func (s *statusSource) problems(st status, histories map[string]ledger.Task) []string {
 	found := []string{}
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	if st.Tenants.AtRisk > 0 {

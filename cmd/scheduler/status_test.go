@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
@@ -22,17 +23,17 @@ func newStatusSource(t *testing.T, now time.Time) *statusSource {
 	}
 	client, prefix := servers.RedisClient(t), keyPrefix(cfg)
 	return &statusSource{
-		redis: client, ledger: tasks.NewLedger(client, prefix, "here:1"), prefix: prefix, cfg: cfg,
+		redis: client, ledger: ledger.New(client, prefix, "here:1"), prefix: prefix, cfg: cfg,
 		now: func() time.Time { return now },
 	}
 }
 
 func (s *statusSource) ran(t *testing.T, task string, outcome tasks.Outcome, complete bool, ended time.Time) {
 	t.Helper()
-	err := s.ledger.RecordRun(t.Context(), tasks.Report{
-		Task: task, Outcome: outcome, Duration: time.Minute,
-		Result: tasks.Result{Complete: complete, Counts: []tasks.Count{{Name: "tenants", N: 50}, {Name: "delivered", N: 48}, {Name: "no_owner", N: 2}}},
-	}, "r", ended)
+	err := s.ledger.RecordRun(t.Context(), ledger.Run{
+		Task: task, RunID: "r", Outcome: string(outcome), Duration: 60, Ended: ended, Complete: complete,
+		Counts: map[string]int{"tenants": 50, "delivered": 48, "no_owner": 2},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
-	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 // printStatus is --status. It needs Redis and nothing else.
@@ -24,7 +24,7 @@ func printStatus(ctx context.Context, cfg config, log *slog.Logger, stdout io.Wr
 	defer func() { _ = client.Close() }()
 	now := func() time.Time { return time.Now().UTC() }
 	prefix := keyPrefix(cfg)
-	source := &statusSource{redis: client, ledger: tasks.NewLedger(client, prefix, ""), prefix: prefix, cfg: cfg, now: now}
+	source := &statusSource{redis: client, ledger: ledger.New(client, prefix, ""), prefix: prefix, cfg: cfg, now: now}
 	st, err := source.read(ctx, listOnScreen)
 	if err != nil {
 		log.Error("status not read: it is kept in Redis", "err", err)

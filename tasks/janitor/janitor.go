@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -37,7 +38,7 @@ type Writer interface {
 	Close() error
 }
 
-// Ledger knows when each tenant was last served; see [tasks.Ledger].
+// Ledger knows when each tenant was last served; see [ledger.Ledger].
 type Ledger interface {
 	Deliveries(ctx context.Context, ids []int64) ([]time.Time, error)
 	Forget(ctx context.Context, before time.Time) error
@@ -196,7 +197,7 @@ func (j *Janitor) served(ctx context.Context, page []db.StaleToken, now time.Tim
 	}
 	served := make(map[int64]time.Time, len(ids))
 	for i, id := range ids {
-		served[id] = tasks.Believable(times[i], now)
+		served[id] = ledger.Believable(times[i], now)
 	}
 	return served, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -63,7 +64,7 @@ func rowsOf(ctx context.Context, tenants Tenants, ids []int64) (map[int64]db.Ten
 func servedInWindow(served []time.Time, window tasks.Window, now time.Time) []bool {
 	in := make([]bool, len(served))
 	for i, at := range served {
-		served[i] = tasks.Believable(at, now)
+		served[i] = ledger.Believable(at, now)
 		in[i] = !served[i].IsZero() && !served[i].Before(window.Start)
 	}
 	return in

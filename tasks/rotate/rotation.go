@@ -25,7 +25,7 @@ type Writer interface {
 	Close() error
 }
 
-// Ledger knows when each tenant was last served; see [tasks.Ledger].
+// Ledger knows when each tenant was last served; see [ledger.Ledger].
 type Ledger interface {
 	Deliveries(ctx context.Context, ids []int64) ([]time.Time, error)
 	Record(ctx context.Context, delivered map[int64]time.Time, failed map[int64]string, now time.Time) error
@@ -119,7 +119,8 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	e.logAtRisk()
 	r.o.Metrics.survey(e.tally)
 	result := e.tally.result()
-	result.Complete = e.exhausted && len(r.o.Only) == 0
+	result.Complete = e.exhausted
+	result.Chosen = len(r.o.Only) > 0
 	return result, err
 }
 

@@ -5,13 +5,13 @@ import (
 	"maps"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
 // ledgerTimeout is how long the ledger waits for Redis.
 const ledgerTimeout = 3 * time.Second
 
-// Ledger is the ledger on a Redis of this package; see [tasks.Ledger].
+// Ledger is the ledger on a Redis of this package; see [ledger.Ledger].
 type Ledger struct{ redis *Redis }
 
 // NewLedger returns the ledger on r.
@@ -62,17 +62,26 @@ func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
 	return l.call(ctx, func(d *redisData) { d.resume = id })
 }
 
-// LastSuccess returns when a task last succeeded.
-func (l *Ledger) LastSuccess(ctx context.Context, task string) (at time.Time, err error) {
-	err = l.call(ctx, func(d *redisData) { at = d.successes[task] })
-	return at, err
+// Tasks returns what is known of the runs of each task.
+func (l *Ledger) Tasks(ctx context.Context, names ...string) (known map[string]ledger.Task, err error) {
+	known = map[string]ledger.Task{}
+	return known, l.call(ctx, func(d *redisData) {
+		for _, name := range names {
+			known[name] = d.tasks[name]
+		}
+	})
 }
 
 // RecordRun implements the record of a runner.
-func (l *Ledger) RecordRun(ctx context.Context, report tasks.Report, _ string, ended time.Time) error {
+func (l *Ledger) RecordRun(ctx context.Context, run ledger.Run) error {
 	return l.call(ctx, func(d *redisData) {
-		if report.Outcome == tasks.Success {
-			d.successes[report.Task] = ended
+		known, times := d.tasks[run.Task], run.Times()
+		if !times.Complete.IsZero() {
+			known.Complete = times.Complete
 		}
+		if !times.Success.IsZero() {
+			known.Success = times.Success
+		}
+		d.tasks[run.Task] = known
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
 // Redis holds locks and the ledger. It answers the scripts of bsm/redislock,
@@ -22,7 +24,7 @@ type redisData struct {
 	mu         sync.Mutex
 	locks      map[string]lock
 	deliveries map[int64]time.Time
-	successes  map[string]time.Time
+	tasks      map[string]ledger.Task
 	resume     int64
 }
 
@@ -36,7 +38,7 @@ func NewRedis() *Redis { return &Redis{Server: &Server{}, data: newRedisData()} 
 
 func newRedisData() *redisData {
 	return &redisData{
-		locks: map[string]lock{}, deliveries: map[int64]time.Time{}, successes: map[string]time.Time{},
+		locks: map[string]lock{}, deliveries: map[int64]time.Time{}, tasks: map[string]ledger.Task{},
 	}
 }
 
@@ -54,7 +56,7 @@ func (r *Redis) Flush() {
 	r.data.mu.Lock()
 	defer r.data.mu.Unlock()
 	clean := newRedisData()
-	r.data.locks, r.data.deliveries, r.data.successes, r.data.resume = clean.locks, clean.deliveries, clean.successes, 0
+	r.data.locks, r.data.deliveries, r.data.tasks, r.data.resume = clean.locks, clean.deliveries, clean.tasks, 0
 }
 
 // Failover forgets what was written in the last moments: locks that are younger

@@ -1,4 +1,4 @@
-package tasks
+package ledger
 
 import (
 	"context"
@@ -51,27 +51,5 @@ func (m *Memory) RecordResume(_ context.Context, id int64) error {
 	return nil
 }
 
-// RecordRun forgets: without Redis there is nobody to tell.
-func (*Memory) RecordRun(context.Context, Report, string, time.Time) error { return nil }
-
-// NoLeases hands out leases that nothing stands behind, for runs that MySQL's
-// lock alone keeps apart.
-type NoLeases struct{}
-
-// Acquire implements [Leases].
-func (NoLeases) Acquire(ctx context.Context, _ string) (Lease, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	return noLease{ctx, cancel}, nil
-}
-
-type noLease struct {
-	ctx    context.Context //nolint:containedctx // as a lease's
-	cancel context.CancelFunc
-}
-
-func (l noLease) Context() context.Context { return l.ctx }
-
-func (l noLease) Release() error {
-	l.cancel()
-	return nil
-}
+// RecordRun does nothing: nobody else can read it.
+func (*Memory) RecordRun(context.Context, Run) error { return nil }

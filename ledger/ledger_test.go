@@ -1,7 +1,6 @@
-package tasks
+package ledger
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -10,7 +9,7 @@ import (
 
 func newTestLedger(t *testing.T) *Ledger {
 	t.Helper()
-	return NewLedger(servers.RedisClient(t), "token-scheduler:{"+t.Name()+time.Now().String()+"}:", "here:1")
+	return New(servers.RedisClient(t), "token-scheduler:{"+t.Name()+time.Now().String()+"}:", "here:1")
 }
 
 func must(t *testing.T, err error) {
@@ -87,35 +86,61 @@ func TestWorstFailuresComeFirst(t *testing.T) {
 func TestLedgerOfRuns(t *testing.T) {
 	t.Parallel()
 	l := newTestLedger(t)
-	last, err := l.LastSuccess(t.Context(), Janitor)
+	known, err := l.Tasks(t.Context(), "janitor")
 	must(t, err)
 	id, err := l.Resume(t.Context())
 	must(t, err)
-	if !last.IsZero() || id != 0 {
-		t.Errorf("an empty ledger knows of %s and %d", last, id)
+	if last := known["janitor"]; !last.Success.IsZero() || id != 0 {
+		t.Errorf("an empty ledger knows of %+v and %d", last, id)
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	must(t, l.RecordRun(t.Context(), Report{
-		Task: Janitor, Outcome: Success, Duration: time.Minute,
-		Result: Result{Counts: []Count{{"purged", 7}}, Complete: true},
-	}, "r1", now))
-	must(t, l.RecordRun(t.Context(), Report{Task: Janitor, Outcome: Failed, Err: errors.New("boom")}, "r2", now.Add(time.Hour)))
+	run := Run{Task: "janitor", Outcome: "success", RunID: "r1", Ended: now, Duration: 60, Counts: map[string]int{"purged": 7}, Complete: true}
+	must(t, l.RecordRun(t.Context(), run))
+	later := func(id, outcome string, change func(*Run)) {
+		r := run
+		r.RunID, r.Outcome, r.Ended = id, outcome, now.Add(time.Hour)
+		change(&r)
+		must(t, l.RecordRun(t.Context(), r))
+	}
+	later("r2", "success", func(r *Run) { r.Chosen = true })
+	later("r3", "failed", func(r *Run) { r.Complete, r.Error = false, "boom" })
 	must(t, l.RecordResume(t.Context(), 42))
-	last, err = l.LastSuccess(t.Context(), Janitor)
-	must(t, err)
 	id, err = l.Resume(t.Context())
 	must(t, err)
-	if !last.Equal(now) || id != 42 {
-		t.Errorf("success %s and place %d, want %s and 42", last, id, now)
-	}
-	known, err := l.Histories(t.Context(), Janitor, Rotate)
+	known, err = l.Tasks(t.Context(), "janitor", "rotate")
 	must(t, err)
-	h := known[Janitor]
-	if h.Last == nil || h.Last.RunID != "r2" || h.Last.Outcome != Failed || h.Last.Error != "boom" || h.Last.By != "here:1" ||
-		!h.Success.Equal(now) || !h.Complete.Equal(now.Add(-time.Minute)) {
-		t.Errorf("history %+v, last run %+v", h, h.Last)
+	h := known["janitor"]
+	if h.Last == nil || h.Last.RunID != "r3" || h.Last.Outcome != "failed" || h.Last.Error != "boom" || h.Last.By != "here:1" ||
+		!h.Success.Equal(now) || !h.Complete.Equal(now.Add(-time.Minute)) || id != 42 {
+		t.Errorf("task %+v, last run %+v, place %d", h, h.Last, id)
 	}
-	if h := known[Rotate]; h.Last != nil || !h.Success.IsZero() || !h.Complete.IsZero() {
-		t.Errorf("a task that never ran has the history %+v", h)
+	later("r4", "partial", func(*Run) {})
+	known, err = l.Tasks(t.Context(), "janitor", "rotate")
+	must(t, err)
+	if h := known["janitor"]; !h.Success.Equal(now) || !h.Complete.Equal(now.Add(59*time.Minute)) {
+		t.Errorf("after a partial run: %+v", h)
+	}
+	if h := known["rotate"]; h.Last != nil || !h.Success.IsZero() || !h.Complete.IsZero() {
+		t.Errorf("a task that never ran has %+v", h)
+	}
+	for range 2 * historyLength {
+		later("more", "success", func(*Run) {})
+	}
+	runs, err := l.History(t.Context())
+	must(t, err)
+	if len(runs) != historyLength || runs[0].RunID != "more" {
+		t.Errorf("%d runs in the history, the last is %+v", len(runs), runs[0])
+	}
+}
+
+// TestResumeIsAHint: a place that can't be read begins at the first tenant.
+func TestResumeIsAHint(t *testing.T) {
+	t.Parallel()
+	l := newTestLedger(t)
+	for _, value := range []string{"x", "-1", "", "99999999999999999999", "1.5"} {
+		must(t, l.client.Set(t.Context(), l.resume(), value, 0).Err())
+		if id, err := l.Resume(t.Context()); id != 0 || err != nil {
+			t.Errorf("%q: place %d, %v", value, id, err)
+		}
 	}
 }

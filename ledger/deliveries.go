@@ -1,0 +1,97 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Deliveries returns the time of each tenant's last delivery, in the order of
+// ids; zero if none is known.
+func (l *Ledger) Deliveries(ctx context.Context, ids []int64) ([]time.Time, error) {
+	times := make([]time.Time, len(ids))
+	if len(ids) == 0 {
+		return times, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	values, err := l.client.HMGet(ctx, l.deliveries(), fields(ids)...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read deliveries: %w", err)
+	}
+	for i, value := range values {
+		if text, ok := value.(string); ok {
+			times[i] = parseTime(text)
+		}
+	}
+	return times, nil
+}
+
+// Record notes deliveries, with their times, and failures, with their reasons.
+// A delivery ends a tenant's failure.
+func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, failed map[int64]string, now time.Time) error {
+	if len(delivered) == 0 && len(failed) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	failures, err := l.sinceWhen(ctx, failed, now)
+	if err != nil {
+		return err
+	}
+	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		if len(delivered) > 0 {
+			pairs, ids := make([]any, 0, 2*len(delivered)), make([]int64, 0, len(delivered))
+			for id, at := range delivered {
+				pairs = append(pairs, strconv.FormatInt(id, 10), formatTime(at))
+				ids = append(ids, id)
+			}
+			pipe.HSet(ctx, l.deliveries(), pairs...)
+			pipe.HDel(ctx, l.failures(), fields(ids)...)
+		}
+		if len(failures) > 0 {
+			pipe.HSet(ctx, l.failures(), failures...)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record deliveries: %w", err)
+	}
+	return nil
+}
+
+// Forget drops deliveries and failures from before a time; most of them are of
+// tenants that were deleted. It works in short steps.
+func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
+	err := l.forget(ctx, l.deliveries(), func(_, value string) bool { return parseTime(value).Before(before) })
+	if err != nil {
+		return fmt.Errorf("forget old deliveries: %w", err)
+	}
+	err = l.forget(ctx, l.failures(), func(field, value string) bool {
+		_, err := strconv.ParseInt(field, 10, 64)
+		return err == nil && parseFailure(value).Last.Before(before)
+	})
+	if err != nil {
+		return fmt.Errorf("forget old failures: %w", err)
+	}
+	return nil
+}
+
+// forget drops the old fields of a hash.
+func (l *Ledger) forget(ctx context.Context, key string, old func(field, value string) bool) error {
+	return l.scan(ctx, key, func(ctx context.Context, pairs []string) error {
+		var fields []string
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if old(pairs[i], pairs[i+1]) {
+				fields = append(fields, pairs[i])
+			}
+		}
+		if len(fields) == 0 {
+			return nil
+		}
+		return l.client.HDel(ctx, key, fields...).Err()
+	})
+}

@@ -1,0 +1,120 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// callTimeout limits one call to Redis.
+	callTimeout = 3 * time.Second
+	// scanPage is how many entries one step of a scan reads.
+	scanPage = 1000
+	// maxAhead is how far in the future a recorded delivery may lie and still
+	// count. One further ahead comes from a clock that was wrong. It would pass for
+	// recent until our clock has caught up.
+	maxAhead = time.Minute
+)
+
+// Ledger is the record on Redis.
+type Ledger struct {
+	client redis.UniversalClient
+	prefix string
+	by     string
+}
+
+// New returns the ledger whose keys begin with prefix; by names the process that
+// writes to it.
+func New(client redis.UniversalClient, prefix, by string) *Ledger {
+	return &Ledger{client: client, prefix: prefix, by: by}
+}
+
+func (l *Ledger) deliveries() string { return l.prefix + "deliveries" }
+func (l *Ledger) failures() string   { return l.prefix + "failures" }
+func (l *Ledger) runs() string       { return l.prefix + "runs" }
+func (l *Ledger) history() string    { return l.prefix + "history" }
+func (l *Ledger) resume() string     { return l.prefix + "resume" }
+
+// Resume returns the tenant with which the next rotation begins, and zero for the
+// first one. A value that is no number counts as zero.
+func (l *Ledger) Resume(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	text, err := l.client.Get(ctx, l.resume()).Result()
+	if errors.Is(err, redis.Nil) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read where to resume: %w", err)
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 0 {
+		return 0, nil //nolint:nilerr // the place is a hint
+	}
+	return id, nil
+}
+
+// RecordResume notes the last tenant that a rotation reached, and zero if it
+// reached them all.
+func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := l.client.Set(ctx, l.resume(), id, 0).Err(); err != nil {
+		return fmt.Errorf("record where to resume: %w", err)
+	}
+	return nil
+}
+
+// scan reads a hash in short steps. It calls visit with each step's fields and
+// values in turn; a field may come twice.
+func (l *Ledger) scan(ctx context.Context, key string, visit func(ctx context.Context, pairs []string) error) error {
+	var cursor uint64
+	for {
+		call, cancel := context.WithTimeout(ctx, callTimeout)
+		pairs, next, err := l.client.HScan(call, key, cursor, "", scanPage).Result()
+		if err == nil {
+			err = visit(call, pairs)
+		}
+		cancel()
+		if err != nil {
+			return err
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+func fields(ids []int64) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = strconv.FormatInt(id, 10)
+	}
+	return names
+}
+
+// Believable returns the time of a recorded delivery, or zero, for "not known", if
+// it lies in the future.
+func Believable(delivery, now time.Time) time.Time {
+	if delivery.After(now.Add(maxAhead)) {
+		return time.Time{}
+	}
+	return delivery
+}
+
+// Redis holds times as whole milliseconds since 1970.
+func formatTime(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// parseTime returns zero for a value that is not ours.
+func parseTime(text string) time.Time {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Run says how one run of a task ended.
+type Run struct {
+	Task     string         `json:"task"`
+	RunID    string         `json:"run_id"`
+	Outcome  string         `json:"outcome"` // success, partial or failed
+	By       string         `json:"by"`      // the process that ran it
+	Ended    time.Time      `json:"ended"`
+	Duration float64        `json:"duration_seconds"`
+	Counts   map[string]int `json:"counts"`
+	Error    string         `json:"error,omitempty"`
+	// Chosen is true for a run for some tenants, by --tenant. It says nothing about
+	// the others, and is never the task's last success.
+	Chosen bool `json:"chosen,omitempty"`
+	// Complete is true if the run reached every item, whether or not some failed.
+	Complete bool `json:"complete,omitempty"`
+}
+
+// Times returns when the run was complete and when it was a success; zero for what
+// it was not. A run for chosen items is neither.
+func (r Run) Times() (t Task) {
+	if r.Complete && !r.Chosen {
+		t.Complete = r.Ended.Add(-time.Duration(r.Duration * float64(time.Second)))
+		if r.Outcome == "success" {
+			t.Success = r.Ended
+		}
+	}
+	return t
+}
+
+// Task is what the ledger knows of a task's runs. Times are zero, and Last is nil,
+// if nothing is known.
+type Task struct {
+	Last *Run // the last run for everyone
+	// Complete is when the last run began that reached every item, whether or not
+	// some failed.
+	Complete time.Time
+	// Success is when the last run ended that reached every item and failed for
+	// none.
+	Success time.Time
+}
+
+// The hash of the runs has a field for each task's last run, with the task's name,
+// and with these suffixes the times.
+const (
+	successField  = ":success"
+	completeField = ":complete"
+	// historyLength is how many runs the history holds.
+	historyLength = 50
+)
+
+// RecordRun notes a run that has ended.
+func (l *Ledger) RecordRun(ctx context.Context, run Run) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	run.By = l.by
+	encoded, err := json.Marshal(run)
+	if err != nil {
+		return fmt.Errorf("encode run: %w", err)
+	}
+	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.LPush(ctx, l.history(), encoded)
+		pipe.LTrim(ctx, l.history(), 0, historyLength-1)
+		if run.Chosen {
+			return nil
+		}
+		values := []any{run.Task, encoded}
+		times := run.Times()
+		if !times.Complete.IsZero() {
+			values = append(values, run.Task+completeField, formatTime(times.Complete))
+		}
+		if !times.Success.IsZero() {
+			values = append(values, run.Task+successField, formatTime(times.Success))
+		}
+		pipe.HSet(ctx, l.runs(), values...)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record run: %w", err)
+	}
+	return nil
+}
+
+// Tasks returns what is known of the runs of each task.
+func (l *Ledger) Tasks(ctx context.Context, tasks ...string) (map[string]Task, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	values, err := l.client.HGetAll(ctx, l.runs()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read runs: %w", err)
+	}
+	known := map[string]Task{}
+	for _, task := range tasks {
+		t := Task{Success: parseTime(values[task+successField]), Complete: parseTime(values[task+completeField])}
+		var last Run
+		if json.Unmarshal([]byte(values[task]), &last) == nil {
+			t.Last = &last
+		}
+		known[task] = t
+	}
+	return known, nil
+}
+
+// History returns the last runs, the latest first.
+func (l *Ledger) History(ctx context.Context) ([]Run, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	values, err := l.client.LRange(ctx, l.history(), 0, historyLength-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	runs := make([]Run, 0, len(values))
+	for _, value := range values {
+		var run Run
+		if json.Unmarshal([]byte(value), &run) == nil {
+			runs = append(runs, run)
+		}
+	}
+	return runs, nil
+}
