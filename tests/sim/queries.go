@@ -45,8 +45,12 @@ func (p *Porta) Page(ctx context.Context, after db.Cursor, limit int) ([]db.Tena
 func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 	var found []db.Tenant
 	err := p.query(ctx, func(d *portaData) error {
+		wanted := make(map[int64]bool, len(ids))
+		for _, id := range ids {
+			wanted[id] = true
+		}
 		for _, t := range d.tenants {
-			if slices.Contains(ids, t.ID) {
+			if wanted[t.ID] {
 				found = append(found, t)
 			}
 		}
