@@ -5,7 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // The values of DATABASE_SSL_MODE, as Porta's mysql2 adapter names them.
@@ -37,10 +38,11 @@ func (s SSL) Effective() string {
 
 // Config returns the TLS configuration for server, or nil for plain text.
 func (s SSL) Config(server string) (*tls.Config, error) {
-	cfg := &tls.Config{ServerName: server, MinVersion: tls.VersionTLS12}
-	if err := errors.Join(s.addCA(cfg), s.addCertificate(cfg)); err != nil {
+	cfg, err := secret.TLSFiles{CA: s.CA, Cert: s.Cert, Key: s.Key}.Load()
+	if err != nil {
 		return nil, err
 	}
+	cfg.ServerName = server
 	switch mode := s.Effective(); mode {
 	case SSLDisabled:
 		return nil, nil //nolint:nilnil // the driver takes nil for plain text
@@ -55,36 +57,6 @@ func (s SSL) Config(server string) (*tls.Config, error) {
 			mode, SSLDisabled, SSLRequired, SSLVerifyCA, SSLVerifyIdentity)
 	}
 	return cfg, nil
-}
-
-func (s SSL) addCA(cfg *tls.Config) error {
-	if s.CA == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(s.CA)
-	if err != nil {
-		return fmt.Errorf("read CA: %w", err)
-	}
-	cfg.RootCAs = x509.NewCertPool()
-	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("CA file %s holds no PEM certificate", s.CA)
-	}
-	return nil
-}
-
-func (s SSL) addCertificate(cfg *tls.Config) error {
-	if s.Cert == "" && s.Key == "" {
-		return nil
-	}
-	if s.Cert == "" || s.Key == "" {
-		return errors.New("a client certificate needs both its certificate and its key")
-	}
-	pair, err := tls.LoadX509KeyPair(s.Cert, s.Key)
-	if err != nil {
-		return fmt.Errorf("load client certificate: %w", err)
-	}
-	cfg.Certificates = []tls.Certificate{pair}
-	return nil
 }
 
 func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
