@@ -59,7 +59,7 @@ func Tables() []string { return []string{"accounts", "users", "access_tokens"} }
 func columnsOf(table string) []string {
 	switch table {
 	case "accounts":
-		return []string{"id", "self_domain", "provider", "master", "provider_account_id", "created_at"}
+		return []string{"id", "self_domain", "provider", "master", "provider_account_id", "created_at", "state"}
 	case "users":
 		return []string{"id", "account_id", "username", "role", "tenant_id"}
 	}

@@ -63,11 +63,12 @@ func (p *Porta) AddTenant(created time.Time) int64 {
 	id := p.data.tenantID
 	p.data.owners[1000+id] = id
 	p.data.tenants = append(p.data.tenants, db.Tenant{
-		ID:        id,
-		Master:    id == 1,
-		Host:      sql.NullString{String: fmt.Sprintf("t%d.example.com", id), Valid: true},
-		OwnerID:   sql.NullInt64{Int64: 1000 + id, Valid: true},
-		CreatedAt: sql.NullTime{Time: created.UTC().Truncate(time.Second), Valid: true},
+		ID:       id,
+		Master:   id == 1,
+		Host:     sql.NullString{String: fmt.Sprintf("t%d.example.com", id), Valid: true},
+		OwnerID:  sql.NullInt64{Int64: 1000 + id, Valid: true},
+		Created:  sql.NullString{String: created.UTC().Format(time.DateTime), Valid: true},
+		Approved: true,
 	})
 	return id
 }
