@@ -60,7 +60,7 @@ func Open(o Options) (*sqlx.DB, error) {
 			return nil, fmt.Errorf("database configuration: %w", err)
 		}
 	}
-	connector, err := mysql.NewConnector(cfg)
+	connector, err := newConnector(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database configuration: %w", err)
 	}
@@ -90,25 +90,4 @@ func scrub(err error) error {
 	clean := *refusal
 	clean.Message = digestPattern.ReplaceAllString(clean.Message, secret.Redacted)
 	return &clean
-}
-
-// serverSaid tells whether err is an answer of the server; any other failure of
-// a statement means that the connection is gone.
-func serverSaid(err error) bool {
-	var refusal *mysql.MySQLError
-	return errors.As(err, &refusal)
-}
-
-// Definite tells whether err is the server's answer that trying again will not
-// mend: a right that is missing, a table or column that is not there.
-func Definite(err error) bool {
-	var refusal *mysql.MySQLError
-	if !errors.As(err, &refusal) {
-		return errors.Is(err, ErrNoMaster)
-	}
-	switch refusal.Number {
-	case 1044, 1045, 1049, 1054, 1142, 1143, 1146, 1227, 1364, 1370, 1665:
-		return true
-	}
-	return false
 }

@@ -16,16 +16,15 @@ func TestStaleTokens(t *testing.T) {
 	var expired, legacy []int64
 	var after int64
 	for {
-		page, err := stale.Page(t.Context(), after, now, 7)
+		page, next, err := stale.Page(t.Context(), after, now, 7)
 		must(t, err)
-		if len(page) == 0 {
+		if next == after {
 			break
 		}
 		for _, token := range page {
-			if token.ID <= after {
-				t.Fatalf("id %d after %d", token.ID, after)
+			if token.ID <= after || token.ID > next {
+				t.Fatalf("id %d, after %d and up to %d", token.ID, after, next)
 			}
-			after = token.ID
 			if token.Legacy {
 				legacy = append(legacy, token.ID)
 			} else {
@@ -35,17 +34,21 @@ func TestStaleTokens(t *testing.T) {
 				t.Errorf("token %d: tenant %v", token.ID, token.TenantID)
 			}
 		}
+		after = next
 	}
 	if len(expired) != seeded.Stale || len(legacy) != seeded.Legacy {
 		t.Fatalf("%d expired and %d legacy, want %d and %d", len(expired), len(legacy), seeded.Stale, seeded.Legacy)
 	}
-	w := openWriter(t, p, pool)
+	w := openWriter(t, pool)
 	var all []int64
 	must(t, p.DB.SelectContext(t.Context(), &all, "SELECT id FROM access_tokens"))
-	if n, err := w.PurgeExpired(t.Context(), all, now.Add(-2*time.Hour)); err != nil || n != 0 {
+	if n, err := w.PurgeExpired(t.Context(), 0, after, now.Add(-2*time.Hour)); err != nil || n != 0 {
 		t.Errorf("by a clock that is behind: %d purged, %v", n, err)
 	}
-	if n, err := w.PurgeExpired(t.Context(), all, now.Add(10*time.Hour)); err != nil || n != seeded.Stale {
+	if n, err := w.PurgeExpired(t.Context(), after, after+10, now); err != nil || n != 0 {
+		t.Errorf("behind the last: %d purged, %v", n, err)
+	}
+	if n, err := w.PurgeExpired(t.Context(), 0, after, now.Add(10*time.Hour)); err != nil || n != seeded.Stale {
 		t.Errorf("by a clock that is ahead: %d purged, %v; want the server's clock to keep what lives, %d purged", n, err, seeded.Stale)
 	}
 	if n, err := w.PurgeLegacy(t.Context(), all); err != nil || n != seeded.Legacy {

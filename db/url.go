@@ -72,9 +72,7 @@ func newConfig() *mysql.Config {
 	cfg.Timeout = connectTimeout
 	// One round trip a statement: no prepare before and no close after it.
 	cfg.InterpolateParams = true
-	// A primary that became a read-only replica is as good as gone.
-	cfg.RejectReadOnly = true
 	cfg.Logger = &mysql.NopLogger{} // it reports what the caller is told anyway
-	cfg.Params = map[string]string{"time_zone": "'+00:00'"}
+	cfg.Params = sessionSettings()
 	return cfg
 }

@@ -31,6 +31,7 @@ type app struct {
 	live     *live
 	log      *slog.Logger
 	pool     *sqlx.DB
+	writers  map[string]*db.Writers // by task
 	redis    redis.UniversalClient
 	registry *prometheus.Registry
 	self     holder
@@ -58,6 +59,10 @@ func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
 	}
 	if a.redis, err = locks.Open(cfg.redis); err != nil {
 		return nil, err
+	}
+	a.writers = map[string]*db.Writers{}
+	for _, task := range []string{tasks.Rotate, tasks.Janitor} {
+		a.writers[task] = db.NewWriters(a.pool, db.WriterOptions{Task: task, LeaseLife: leaseLife, MaxSkew: cfg.tokenTTL / 2})
 	}
 	a.registry = newRegistry()
 	prefix := keyPrefix(cfg)
@@ -132,11 +137,7 @@ func (a *app) addRotations() error {
 
 // openWriter takes the one connection that may write for a task.
 func (a *app) openWriter(ctx context.Context, task string) (*db.Writer, error) {
-	writer, err := db.OpenWriter(ctx, a.pool, db.WriterOptions{
-		Lock:      db.LockName(a.cfg.name, task),
-		LeaseLife: leaseLife,
-		MaxSkew:   a.cfg.tokenTTL / 2,
-	})
+	writer, err := a.writers[task].Open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -139,9 +139,9 @@ func (c *check) grants(ctx context.Context, inspector *db.Inspector, readOnly bo
 
 // lock takes a writer as a task does, under a name that no task uses.
 func (c *check) lock(ctx context.Context, pool *sqlx.DB) {
-	writer, err := db.OpenWriter(ctx, pool, db.WriterOptions{
-		Lock: db.LockName(c.cfg.name, "check"), LeaseLife: leaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
-	})
+	writer, err := db.NewWriters(pool, db.WriterOptions{
+		Task: "check", LeaseLife: leaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
+	}).Open(ctx)
 	if err != nil {
 		advice := "connect to MySQL without a proxy that shares connections between clients"
 		if errors.Is(err, db.ErrFenced) {

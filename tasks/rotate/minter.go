@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -50,10 +51,19 @@ func (m *minter) mint(ctx context.Context, n int, t *tally) ([]*token, error) {
 			OwnerID: p.tenant.OwnerID.Int64, TenantID: p.tenant.OwnerTenantID, Digest: tokens[i].digest,
 		}
 	}
-	if err := m.writer.Insert(ctx, rows, m.o.TTL); err != nil {
+	refused, err := m.writer.Insert(ctx, rows, m.o.TTL)
+	if err != nil {
 		m.again = slices.Concat(batch, m.again)
 		m.dropLost(err)
 		return nil, err
+	}
+	for _, r := range refused {
+		t.fail(batch[r.Index], r.Err.Error())
+		tokens[r.Index] = nil
+	}
+	tokens = slices.DeleteFunc(tokens, func(t *token) bool { return t == nil })
+	if len(refused) > 0 && len(tokens) == 0 {
+		return m.mint(ctx, n, t)
 	}
 	return tokens, nil
 }
@@ -118,12 +128,12 @@ func (m *minter) end(ctx context.Context, left ends) (ends, error) {
 		if err := m.open(ctx); err != nil {
 			return left, err
 		}
-		digests, change := &left.discards, m.writer.Delete
+		digests, change := &left.discards, func(batch []secret.Text) error { _, err := m.writer.Delete(ctx, batch); return err }
 		if len(*digests) == 0 {
-			digests, change = &left.revokes, m.writer.Revoke
+			digests, change = &left.revokes, func(batch []secret.Text) error { _, err := m.writer.Revoke(ctx, batch, 0); return err }
 		}
 		n := min(len(*digests), endBatch)
-		if _, err := change(ctx, (*digests)[:n]); err != nil {
+		if err := change((*digests)[:n]); err != nil {
 			m.dropLost(err)
 			return left, err
 		}

@@ -19,9 +19,9 @@ type Tenants interface {
 
 // Writer changes access_tokens; see [db.Writer].
 type Writer interface {
-	Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error
+	Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) ([]db.Refused, error)
 	Delete(ctx context.Context, digests []secret.Text) (int, error)
-	Revoke(ctx context.Context, digests []secret.Text) (int, error)
+	Revoke(ctx context.Context, digests []secret.Text, spare time.Duration) (db.Revoked, error)
 	Close() error
 }
 

@@ -82,22 +82,28 @@ type StaleTokens struct{ porta *Porta }
 func (p *Porta) Stale() StaleTokens { return StaleTokens{p} }
 
 // Page implements the stale tokens of janitor.
-func (s StaleTokens) Page(ctx context.Context, after int64, now time.Time, limit int) ([]db.StaleToken, error) {
-	var page []db.StaleToken
-	err := s.porta.query(ctx, func(d *portaData) error {
+func (s StaleTokens) Page(ctx context.Context, after int64, now time.Time, rows int) (page []db.StaleToken, next int64, err error) {
+	next = after
+	err = s.porta.query(ctx, func(d *portaData) error {
+		var ahead []*Token
 		for _, t := range d.tokens {
-			if t.ID > after && (t.Expires.IsZero() || expired(t, now)) {
+			if t.ID > after {
+				ahead = append(ahead, t)
+			}
+		}
+		slices.SortFunc(ahead, func(a, b *Token) int { return cmp.Compare(a.ID, b.ID) })
+		for _, t := range ahead[:min(len(ahead), rows)] {
+			next = t.ID
+			if t.Expires.IsZero() || expired(t, now) {
 				page = append(page, db.StaleToken{
 					ID: t.ID, Legacy: t.Expires.IsZero(), CreatedAt: sql.NullTime{Time: t.Created, Valid: true},
 					TenantID: sql.NullInt64{Int64: t.TenantID, Valid: true},
 				})
 			}
 		}
-		slices.SortFunc(page, func(a, b db.StaleToken) int { return cmp.Compare(a.ID, b.ID) })
-		page = page[:min(len(page), limit)]
 		return nil
 	})
-	return page, err
+	return page, next, err
 }
 
 func expired(t *Token, now time.Time) bool {

@@ -112,8 +112,8 @@ func (w *Writer) drop() {
 }
 
 // Insert implements the writer of rotate.
-func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error {
-	return w.exec(ctx, func(d *portaData) {
+func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) ([]db.Refused, error) {
+	return nil, w.exec(ctx, func(d *portaData) {
 		for _, t := range tokens {
 			if tenant, found := d.owners[t.OwnerID]; found {
 				d.add(t.Digest.Reveal(), tenant, t.OwnerID, ttl)
@@ -133,21 +133,32 @@ func (w *Writer) Delete(ctx context.Context, digests []secret.Text) (n int, err 
 }
 
 // Revoke implements the writer of rotate.
-func (w *Writer) Revoke(ctx context.Context, digests []secret.Text) (n int, err error) {
+func (w *Writer) Revoke(ctx context.Context, digests []secret.Text, spare time.Duration) (r db.Revoked, err error) {
 	err = w.exec(ctx, func(d *portaData) {
-		for _, digest := range digests {
-			if fresh := d.tokens[digest.Reveal()]; fresh != nil {
-				n += d.end(func(_ string, t *Token) bool { return t.TenantID == fresh.TenantID && t.ID < fresh.ID })
+		given := func(digest string) bool { return slices.Contains(digests, secret.New(digest)) }
+		for i, digest := range digests {
+			fresh := d.tokens[digest.Reveal()]
+			if fresh == nil || !given(d.newest(fresh.TenantID)) {
+				r.Behind = append(r.Behind, i)
+				continue
+			}
+			older := func(value string, t *Token) bool { return t.TenantID == fresh.TenantID && t.Lives(time.Now()) && !given(value) }
+			r.Ended += d.end(func(value string, t *Token) bool { return older(value, t) && time.Since(t.Created) > spare })
+			for value, t := range d.tokens {
+				if older(value, t) {
+					r.Spared = append(r.Spared, i)
+					break
+				}
 			}
 		}
 	})
-	return n, err
+	return r, err
 }
 
 // PurgeExpired implements the writer of janitor.
-func (w *Writer) PurgeExpired(ctx context.Context, ids []int64, now time.Time) (n int, err error) {
+func (w *Writer) PurgeExpired(ctx context.Context, after, last int64, now time.Time) (n int, err error) {
 	err = w.exec(ctx, func(d *portaData) {
-		n = d.end(func(_ string, t *Token) bool { return slices.Contains(ids, t.ID) && expired(t, now) })
+		n = d.end(func(_ string, t *Token) bool { return t.ID > after && t.ID <= last && expired(t, now) })
 	})
 	return n, err
 }
@@ -158,6 +169,17 @@ func (w *Writer) PurgeLegacy(ctx context.Context, ids []int64) (n int, err error
 		n = d.end(func(_ string, t *Token) bool { return slices.Contains(ids, t.ID) && t.Expires.IsZero() })
 	})
 	return n, err
+}
+
+// newest is the digest of a tenant's newest live token.
+func (d *portaData) newest(tenant int64) (digest string) {
+	var id int64
+	for value, t := range d.tokens {
+		if t.TenantID == tenant && t.ID > id && t.Lives(time.Now()) {
+			digest, id = value, t.ID
+		}
+	}
+	return digest
 }
 
 func (d *portaData) end(which func(digest string, t *Token) bool) (n int) {
