@@ -60,3 +60,38 @@ func TestStaleTokens(t *testing.T) {
 		t.Errorf("%d tokens left, want %d", left, want)
 	}
 }
+
+// TestEachStepIsBounded: however few tokens are stale, no statement of a purge looks
+// at more rows than it is told.
+func TestEachStepIsBounded(t *testing.T) {
+	t.Parallel()
+	p, seeded, pool := openPrivate(t, porta.Seed{Tenants: 3})
+	_, err := p.DB.Exec(`INSERT INTO access_tokens (owner_id, value, name, permission, created_at, expires_at)
+ SELECT ?, CONCAT('v', seq), 'OIDC Synchronization Token', 'ro', '2020-01-01', '2099-01-01' FROM seq_1_to_30000`, seeded.Owners[2])
+	must(t, err)
+	read := func() (n int) {
+		must(t, p.DB.Get(&n, `SELECT CAST(SUM(variable_value) AS UNSIGNED) FROM information_schema.global_status
+ WHERE variable_name IN ('Handler_read_next', 'Handler_icp_attempts')`))
+		return n
+	}
+	w, stale, now := openWriter(t, pool), db.NewStaleTokens(pool), time.Now()
+	var after int64
+	for range 100 {
+		before := read()
+		page, next, err := stale.Page(t.Context(), after, now, 500)
+		must(t, err)
+		n, err := w.PurgeExpired(t.Context(), after, next, now)
+		must(t, err)
+		if len(page)+n > 0 {
+			t.Fatalf("%d are stale, %d were purged, of live ones", len(page), n)
+		}
+		if cost := read() - before; cost > 4*500 {
+			t.Fatalf("a step of 500 read %d rows", cost)
+		}
+		if next == after {
+			return
+		}
+		after = next
+	}
+	t.Error("the table does not end")
+}

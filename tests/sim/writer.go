@@ -142,7 +142,9 @@ func (w *Writer) Revoke(ctx context.Context, digests []secret.Text, spare time.D
 				r.Behind = append(r.Behind, i)
 				continue
 			}
-			older := func(value string, t *Token) bool { return t.TenantID == fresh.TenantID && t.Lives(time.Now()) && !given(value) }
+			older := func(value string, t *Token) bool {
+				return t.TenantID == fresh.TenantID && t.Lives(time.Now()) && !given(value)
+			}
 			r.Ended += d.end(func(value string, t *Token) bool { return older(value, t) && time.Since(t.Created) > spare })
 			for value, t := range d.tokens {
 				if older(value, t) {
