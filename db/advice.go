@@ -1,6 +1,7 @@
 package db
 
 import (
+	"database/sql/driver"
 	"errors"
 	"io"
 	"net"
@@ -29,7 +30,8 @@ func Advice(err error) string {
 		return "the server offers no TLS: configure TLS there, or set DATABASE_SSL_MODE=disabled"
 	case strings.Contains(err.Error(), "x509:"), strings.Contains(err.Error(), "tls:"):
 		return "check DATABASE_SSL_CA, DATABASE_SSL_CERT and the host in DATABASE_URL against the server's certificate"
-	case errors.Is(err, io.EOF), errors.Is(err, mysql.ErrInvalidConn):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn),
+		errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync):
 		return "the server or a proxy closed the connection: it may want TLS (DATABASE_SSL_MODE=required), or be no MySQL"
 	case errors.As(err, &network):
 		return "check that MySQL is up and that host and port in DATABASE_URL can be reached from here"

@@ -28,7 +28,7 @@ func (f flags) checkStores(c *checker, cfg *config) {
 			c.bad("--database-url (DATABASE_URL)", err)
 		}
 	}
-	if _, err := cfg.database.SSL.Config(""); err != nil {
+	if err := cfg.database.CheckTLS(); err != nil {
 		c.bad("--database-ssl-… (DATABASE_SSL_…)", err)
 	}
 	cfg.redis = locks.Options{

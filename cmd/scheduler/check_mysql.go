@@ -65,7 +65,7 @@ func olderThan(version string, major, minor int) bool {
 }
 
 func (c *check) server(s db.Server) {
-	mode := c.cfg.database.SSL.Effective()
+	mode := c.cfg.database.SSLMode()
 	switch {
 	case s.Cipher != "":
 		c.ok("mysql tls", "%s, mode %s", s.Cipher, mode)

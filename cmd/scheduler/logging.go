@@ -49,7 +49,7 @@ func inUTC(_ []string, a slog.Attr) slog.Attr {
 func (a *app) logConfiguration() {
 	cfg := a.cfg
 	a.log.Info("token-scheduler starts", "version", version, "name", cfg.name,
-		"database_url", withoutPassword(cfg.database.URL.Reveal()), "database_ssl_mode", cfg.database.SSL.Effective(),
+		"database_url", withoutPassword(cfg.database.URL.Reveal()), "database_ssl_mode", cfg.database.SSLMode(),
 		"redis_url", withoutPassword(cfg.redis.URL), "redis_sentinel_hosts", cfg.redis.SentinelHosts,
 		"zync_endpoint", withoutPassword(cfg.zyncEndpoint), "zync_authentication_token", redactedOrNone(cfg.zyncToken),
 		"impersonation_admin_username", cfg.impersonation, "push_concurrency", orAuto(cfg.pushConcurrency), "push_rate", cfg.pushRate,
