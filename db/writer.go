@@ -57,6 +57,13 @@ func (w *Writer) Skew() time.Duration {
 	return w.clock.skew
 }
 
+// Lost returns nil while the writer can be used, and why not otherwise.
+func (w *Writer) Lost() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
+}
+
 // keepAlive looks at the server's clock again and again, so that the server does
 // not close the connection as idle.
 func (w *Writer) keepAlive(ctx context.Context, every time.Duration) {

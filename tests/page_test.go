@@ -92,7 +92,7 @@ func TestStatusPage(t *testing.T) {
 		t.Errorf("the standby's page with nobody failing: %v", got)
 	}
 
-	ledger := ledger.New(w.redis(), "token-scheduler:{"+w.porta.Name+"}:", "test")
+	record := ledger.New(w.redis(), "token-scheduler:{"+w.porta.Name+"}:", "test")
 	now := time.Now()
 	hostile := `zync answered 500 <script>alert("x")</script>` + strings.Repeat("unbroken", 20)
 	for _, failing := range []int{3, 5000} {
@@ -100,8 +100,8 @@ func TestStatusPage(t *testing.T) {
 		for id := range failing {
 			failed[int64(1000+id)] = hostile
 		}
-		must(t, ledger.Record(t.Context(), map[int64]time.Time{1000: now.Add(-20 * time.Hour), 1001: now.Add(-2 * time.Hour)}, nil, now))
-		must(t, ledger.Record(t.Context(), nil, failed, now.Add(time.Minute)))
+		must(t, record.Record(t.Context(), map[int64]ledger.Delivery{1000: {At: now.Add(-20 * time.Hour)}, 1001: {At: now.Add(-2 * time.Hour)}}, nil, now))
+		must(t, record.Record(t.Context(), nil, failed, now.Add(time.Minute)))
 		time.Sleep(2500 * time.Millisecond)
 		for _, d := range []*proc{leader, standby} {
 			for name, tab := range map[string]context.Context{"desk": desk, "phone": phone} {

@@ -101,7 +101,7 @@ func (a *app) addRotations() error {
 	tenants := db.NewTenants(a.pool, a.cfg.impersonation)
 	o := rotate.Options{
 		Tenants:     tenants,
-		Accepts:     tenants.Accepts,
+		Missing:     db.NewTokens(a.pool).Missing,
 		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return a.openWriter(ctx, tasks.Rotate) },
 		Ledger:      a.ledger,
 		Bookmark:    a.ledger,

@@ -61,10 +61,10 @@ func (c *check) writable(ctx context.Context, client redis.UniversalClient) {
 	} else {
 		c.ok("redis lease", "a lease can be taken and given up")
 	}
-	ledger := ledger.New(client, prefix, "check")
-	err = ledger.Record(ctx, map[int64]time.Time{0: time.Unix(0, 0)}, nil, time.Now())
+	record := ledger.New(client, prefix, "check")
+	err = record.Record(ctx, map[int64]ledger.Delivery{0: {At: time.Unix(0, 0)}}, nil, time.Now())
 	if err == nil {
-		err = ledger.Forget(ctx, time.Now())
+		err = record.Forget(ctx, time.Now())
 	}
 	if err != nil {
 		c.fail("redis ledger", advice, "%v", err)

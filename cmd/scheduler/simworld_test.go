@@ -130,7 +130,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	}
 	registry := prometheus.NewRegistry()
 	o := rotate.Options{
-		Tenants: porta, Accepts: porta.Accepts, Ledger: record, Bookmark: record, Zync: client, Now: now, TTL: w.times.ttl, Concurrency: 3,
+		Tenants: porta, Missing: porta.Missing, Ledger: record, Bookmark: record, Zync: client, Now: now, TTL: w.times.ttl, Concurrency: 3,
 		Metrics: rotate.NewMetrics(registry, w.times.ttl, now),
 		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
 			writer, err := openWriter(ctx, tasks.Rotate)

@@ -59,14 +59,17 @@ func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 	return found, err
 }
 
-// Accepts tells rotate whether a token still stands.
-func (p *Porta) Accepts(ctx context.Context, digest secret.Text) (ok bool, err error) {
+// Missing tells rotate which tokens Porta does not accept.
+func (p *Porta) Missing(ctx context.Context, digests []secret.Text) (missing []int, err error) {
 	err = p.query(ctx, func(d *portaData) error {
-		token, found := d.tokens[digest.Reveal()]
-		ok = found && token.Lives(time.Now())
+		for i, digest := range digests {
+			if token, found := d.tokens[digest.Reveal()]; !found || !token.Lives(time.Now()) {
+				missing = append(missing, i)
+			}
+		}
 		return nil
 	})
-	return ok, err
+	return missing, err
 }
 
 // Count implements the tenants of rotate.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -112,14 +113,23 @@ func (w *Writer) drop() {
 }
 
 // Insert implements the writer of rotate.
-func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) ([]db.Refused, error) {
-	return nil, w.exec(ctx, func(d *portaData) {
-		for _, t := range tokens {
-			if tenant, found := d.owners[t.OwnerID]; found {
-				d.add(t.Digest.Reveal(), tenant, t.OwnerID, ttl)
+func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) (refused []db.Refused, err error) {
+	err = w.exec(ctx, func(d *portaData) {
+		for i, t := range tokens {
+			tenant, found := d.owners[t.OwnerID]
+			if !found {
+				continue
 			}
+			if d.refuse != nil {
+				if why := d.refuse(tenant); why != "" {
+					refused = append(refused, db.Refused{Index: i, Err: errors.New(why)})
+					continue
+				}
+			}
+			d.add(t.Digest.Reveal(), tenant, t.OwnerID, ttl)
 		}
 	})
+	return refused, err
 }
 
 // Delete implements the writer of rotate.
@@ -195,6 +205,13 @@ func (d *portaData) end(which func(digest string, t *Token) bool) (n int) {
 		}
 	}
 	return n
+}
+
+// Lost implements the writer of rotate.
+func (w *Writer) Lost() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
 }
 
 // Close implements the writers of both tasks.
