@@ -34,11 +34,11 @@ type this struct {
 }
 
 type taskStatus struct {
-	Task        string           `json:"task"`
-	RunningBy   *holder          `json:"running_by,omitempty"`
+	Task        string      `json:"task"`
+	RunningBy   *holder     `json:"running_by,omitempty"`
 	Last        *ledger.Run `json:"last,omitempty"`
-	LastSuccess time.Time        `json:"last_success,omitzero"`
-	Next        time.Time        `json:"next,omitzero"`
+	LastSuccess time.Time   `json:"last_success,omitzero"`
+	Next        time.Time   `json:"next,omitzero"`
 }
 
 type tenantCounts struct {
