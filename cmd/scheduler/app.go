@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
@@ -18,17 +19,10 @@ import (
 	"github.com/token-scheduler/token-scheduler/zync"
 )
 
-const (
-	// leaseLife is how long a leader or a run that died keeps its place.
-	leaseLife = 15 * time.Second
-	// tolerableSkew is how far MySQL's clock may be from ours without a word.
-	tolerableSkew = time.Minute
-)
-
 // app holds what the daemon and --run-once share.
 type app struct {
-	cfg      config
-	live     *live
+	cfg      config.Config
+	live     *config.Live
 	log      *slog.Logger
 	pool     *sqlx.DB
 	redis    redis.UniversalClient
@@ -44,25 +38,21 @@ type app struct {
 	now      func() time.Time
 }
 
-// keyPrefix begins each key of an installation. Its name is a hash tag, so that
-// one slot of a Redis Cluster holds them all.
-func keyPrefix(cfg config) string { return "token-scheduler:{" + cfg.name + "}:" }
-
 // newApp wires the program. It connects to nothing yet.
-func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
-	live.follow(&cfg)
+func newApp(cfg config.Config, live *config.Live, log *slog.Logger) (*app, error) {
+	live.Follow(&cfg)
 	a := &app{cfg: cfg, live: live, log: log, now: func() time.Time { return time.Now().UTC() }}
 	var err error
-	if a.pool, err = db.Open(cfg.database); err != nil {
+	if a.pool, err = db.Open(cfg.Database); err != nil {
 		return nil, err
 	}
-	if a.redis, err = locks.Open(cfg.redis); err != nil {
+	if a.redis, err = locks.Open(cfg.Redis); err != nil {
 		return nil, err
 	}
 	a.registry = newRegistry()
-	prefix := keyPrefix(cfg)
+	prefix := cfg.KeyPrefix()
 	a.self = newHolder(cfg, a.now())
-	a.locker = locks.New(a.redis, prefix, leaseLife, a.self.encode())
+	a.locker = locks.New(a.redis, prefix, config.LeaseLife, a.self.encode())
 	a.ledger = ledger.New(a.redis, prefix, a.self.String())
 	a.status = &statusSource{redis: a.redis, ledger: a.ledger, prefix: prefix, cfg: cfg, now: a.now}
 	a.runner = &tasks.Runner{
@@ -71,7 +61,7 @@ func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
 		Metrics: tasks.NewMetrics(a.registry, tasks.Rotate, tasks.Janitor),
 		Log:     log,
 		Now:     a.now,
-		Wait:    cfg.wait,
+		Wait:    cfg.ByHand.Wait,
 	}
 	a.janitor = janitor.New(janitor.Options{
 		Tokens:     db.NewStaleTokens(a.pool),
@@ -79,7 +69,7 @@ func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
 		Ledger:     a.ledger,
 		Purged:     janitor.NewPurged(a.registry),
 		Now:        a.now,
-		DryRun:     cfg.dryRun,
+		DryRun:     cfg.ByHand.DryRun,
 	})
 	return a, a.addRotations()
 }
@@ -87,13 +77,13 @@ func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
 // addRotations makes the rotation on Redis's ledger and the one without.
 func (a *app) addRotations() error {
 	client, err := zync.NewClient(zync.Options{
-		URL: a.cfg.zyncEndpoint, Token: a.live.zyncToken, Now: a.now,
-		Transport: zync.NewTransport(zync.TransportOptions{Connections: a.cfg.pushConcurrency}),
+		URL: a.cfg.Zync.Endpoint, Token: a.live.ZyncToken, Now: a.now,
+		Transport: zync.NewTransport(zync.TransportOptions{Connections: a.cfg.Zync.Concurrency}),
 	})
 	if err != nil {
 		return err
 	}
-	tenants := db.NewTenants(a.pool, a.cfg.impersonation)
+	tenants := db.NewTenants(a.pool, a.cfg.Porta.ImpersonationAdmin)
 	o := rotate.Options{
 		Tenants:     tenants,
 		Accepts:     tenants.Accepts,
@@ -101,22 +91,22 @@ func (a *app) addRotations() error {
 		Ledger:      a.ledger,
 		Bookmark:    a.ledger,
 		Zync:        client,
-		Metrics:     rotate.NewMetrics(a.registry, a.cfg.tokenTTL, a.now),
+		Metrics:     rotate.NewMetrics(a.registry, a.cfg.Schedule.TokenTTL, a.now),
 		Now:         a.now,
-		TTL:         a.cfg.tokenTTL,
-		Concurrency: a.cfg.pushConcurrency,
-		Rate:        a.cfg.pushRate,
-		Only:        a.cfg.tenants,
-		Force:       a.cfg.force,
-		DryRun:      a.cfg.dryRun,
-		Revoke:      a.cfg.revoke,
+		TTL:         a.cfg.Schedule.TokenTTL,
+		Concurrency: a.cfg.Zync.Concurrency,
+		Rate:        a.cfg.Zync.Rate,
+		Only:        a.cfg.ByHand.Tenants,
+		Force:       a.cfg.ByHand.Force,
+		DryRun:      a.cfg.ByHand.DryRun,
+		Revoke:      a.cfg.ByHand.Revoke,
 	}
-	if a.cfg.runOnce {
-		o.RetryFor = a.cfg.retryFor
+	if a.cfg.ByHand.RunOnce {
+		o.RetryFor = a.cfg.Zync.RetryFor
 	}
-	if a.cfg.verify {
+	if a.cfg.Porta.Verify {
 		porta, err := zync.NewPorta(zync.PortaOptions{
-			URL: a.cfg.portaEndpoint, Token: a.live.zyncToken, Transport: zync.NewTransport(zync.TransportOptions{}),
+			URL: a.cfg.Porta.Endpoint, Token: a.live.ZyncToken, Transport: zync.NewTransport(zync.TransportOptions{}),
 		})
 		if err != nil {
 			return err
@@ -133,14 +123,14 @@ func (a *app) addRotations() error {
 // openWriter takes the one connection that may write for a task.
 func (a *app) openWriter(ctx context.Context, task string) (*db.Writer, error) {
 	writer, err := db.OpenWriter(ctx, a.pool, db.WriterOptions{
-		Lock:      db.LockName(a.cfg.name, task),
-		LeaseLife: leaseLife,
-		MaxSkew:   a.cfg.tokenTTL / 2,
+		Lock:      db.LockName(a.cfg.Name, task),
+		LeaseLife: config.LeaseLife,
+		MaxSkew:   a.cfg.Schedule.TokenTTL / 2,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if skew := writer.Skew(); skew.Abs() > tolerableSkew {
+	if skew := writer.Skew(); skew.Abs() > config.TolerableSkew {
 		a.log.Warn("MySQL's clock and ours differ; check time synchronisation on both", "task", task, "skew", skew)
 	}
 	return writer, nil
@@ -171,8 +161,8 @@ func (a *app) daemon(stop *stopping) int {
 		return exitUsage
 	}
 	defer shutdown()
-	a.logConfiguration()
-	defer a.live.onHangup(a.log)()
+	a.log.Info("token-scheduler starts", append([]any{"version", version}, a.cfg.Show()...)...)
+	defer a.live.OnHangup(a.log)()
 	systemd := service{a.log}
 	defer systemd.watch(d)()
 	systemd.say("READY=1")
@@ -190,15 +180,15 @@ func (a *app) newDaemon(stop *stopping) *daemon {
 	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
 	d := &daemon{
 		leaders:  leases{a.locker},
-		rotate:   newJob(a.rotate, a.cfg.rotate, a.runner, stop.drain),
-		janitor:  newJob(a.janitor, a.cfg.janitor, a.runner, stop.drain),
-		alone:    newJob(a.alone, a.cfg.rotate, &alone, stop.drain),
+		rotate:   newJob(a.rotate, a.cfg.Schedule.Rotate, a.runner, stop.drain),
+		janitor:  newJob(a.janitor, a.cfg.Schedule.Janitor, a.runner, stop.drain),
+		alone:    newJob(a.alone, a.cfg.Schedule.Rotate, &alone, stop.drain),
 		record:   a.ledger,
 		stop:     stop,
-		location: a.cfg.timezone,
+		location: a.cfg.Schedule.Timezone,
 		log:      a.log,
 		now:      a.now,
-		ttl:      a.cfg.tokenTTL,
+		ttl:      a.cfg.Schedule.TokenTTL,
 		every:    beatEvery,
 		gauges:   newGauges(a.registry),
 	}

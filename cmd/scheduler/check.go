@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 )
 
 // result of a test of --check.
@@ -29,7 +31,7 @@ type finding struct {
 
 // check tests one thing after the other and prints what it finds.
 type check struct {
-	cfg      config
+	cfg      config.Config
 	findings []finding
 	print    func(finding)
 }
@@ -38,11 +40,11 @@ type check struct {
 const checkTimeout = 2 * time.Minute
 
 // runCheck is --check. problem is what is wrong with the configuration.
-func runCheck(ctx context.Context, cfg config, problem error, stdout io.Writer) int {
+func runCheck(ctx context.Context, cfg config.Config, problem error, stdout io.Writer) int {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	c := &check{cfg: cfg, print: func(finding) {}}
-	if !cfg.reportJSON {
+	if !cfg.ByHand.ReportJSON {
 		c.print = printer(stdout)
 	}
 	if c.configuration(problem) {
@@ -51,7 +53,7 @@ func runCheck(ctx context.Context, cfg config, problem error, stdout io.Writer) 
 		c.zync(ctx)
 		c.firings(time.Now().UTC())
 	}
-	if cfg.reportJSON {
+	if cfg.ByHand.ReportJSON {
 		encoder := json.NewEncoder(stdout)
 		encoder.SetEscapeHTML(false)
 		_ = encoder.Encode(map[string][]finding{"checks": c.findings})
@@ -83,7 +85,7 @@ func (c *check) fail(name, advice, format string, args ...any) {
 
 // configuration tells whether anything else can be tested.
 func (c *check) configuration(err error) bool {
-	if usage, bad := errors.AsType[configError](err); bad {
+	if usage, bad := errors.AsType[config.Problems](err); bad {
 		for _, problem := range usage {
 			c.fail("configuration", "set it right; --help lists the flags and their variables", "%s", problem)
 		}
@@ -96,8 +98,8 @@ func (c *check) configuration(err error) bool {
 func (c *check) firings(now time.Time) {
 	const layout = "2006-01-02 15:04 MST"
 	c.ok("schedule", "rotate next at %s, then each %s at most; janitor next at %s; tokens live for %s",
-		c.cfg.rotate.Next(now).In(c.cfg.timezone).Format(layout), short(c.cfg.rotate.LongestWindow(now)),
-		c.cfg.janitor.Next(now).In(c.cfg.timezone).Format(layout), short(c.cfg.tokenTTL))
+		c.cfg.Schedule.Rotate.Next(now).In(c.cfg.Schedule.Timezone).Format(layout), short(c.cfg.Schedule.Rotate.LongestWindow(now)),
+		c.cfg.Schedule.Janitor.Next(now).In(c.cfg.Schedule.Timezone).Format(layout), short(c.cfg.Schedule.TokenTTL))
 }
 
 // printer prints findings as they come, in colours on a terminal.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
@@ -17,7 +18,7 @@ const howToGrant = "as an administrator of MySQL: GRANT %s ON %s.%s TO this user
 // mysql tests Porta's database, and Porta where verification is on, for which it
 // needs a tenant.
 func (c *check) mysql(ctx context.Context) {
-	pool, err := db.Open(c.cfg.database)
+	pool, err := db.Open(c.cfg.Database)
 	if err != nil {
 		c.fail("mysql", "see --database-url and --database-ssl-…", "%v", err)
 		return
@@ -40,7 +41,7 @@ func (c *check) mysql(ctx context.Context) {
 	c.grants(ctx, inspector, server.ReadOnly)
 	c.lock(ctx, pool)
 	if sound {
-		tenants := db.NewTenants(pool, c.cfg.impersonation)
+		tenants := db.NewTenants(pool, c.cfg.Porta.ImpersonationAdmin)
 		c.count(ctx, inspector, tenants)
 		c.porta(ctx, tenants)
 	}
@@ -65,7 +66,7 @@ func olderThan(version string, major, minor int) bool {
 }
 
 func (c *check) server(s db.Server) {
-	mode := c.cfg.database.SSL.Effective()
+	mode := c.cfg.Database.SSL.Effective()
 	switch {
 	case s.Cipher != "":
 		c.ok("mysql tls", "%s, mode %s", s.Cipher, mode)
@@ -122,7 +123,7 @@ func (c *check) tables(ctx context.Context, inspector *db.Inspector) bool {
 
 func (c *check) grants(ctx context.Context, inspector *db.Inspector, readOnly bool) {
 	database := "the database"
-	if cfg, err := db.ParseURL(c.cfg.database.URL); err == nil {
+	if cfg, err := db.ParseURL(c.cfg.Database.URL); err == nil {
 		database = cfg.DBName
 	}
 	for _, grant := range db.Grants() {
@@ -140,7 +141,7 @@ func (c *check) grants(ctx context.Context, inspector *db.Inspector, readOnly bo
 // lock takes a writer as a task does, under a name that no task uses.
 func (c *check) lock(ctx context.Context, pool *sqlx.DB) {
 	writer, err := db.OpenWriter(ctx, pool, db.WriterOptions{
-		Lock: db.LockName(c.cfg.name, "check"), LeaseLife: leaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
+		Lock: db.LockName(c.cfg.Name, "check"), LeaseLife: config.LeaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
 	})
 	if err != nil {
 		advice := "connect to MySQL without a proxy that shares connections between clients"
@@ -158,9 +159,9 @@ func (c *check) lock(ctx context.Context, pool *sqlx.DB) {
 	}
 	found := fmt.Sprintf("MySQL's is %s from ours", skew.Abs().Round(time.Millisecond))
 	switch {
-	case skew.Abs() > c.cfg.tokenTTL/2:
+	case skew.Abs() > c.cfg.Schedule.TokenTTL/2:
 		c.fail("clock", "synchronise both by NTP: no rotation will write", "%s, more than half a token's life", found)
-	case skew.Abs() > tolerableSkew:
+	case skew.Abs() > config.TolerableSkew:
 		c.warn("clock", "synchronise both by NTP", "%s", found)
 	default:
 		c.ok("clock", "%s", found)

@@ -7,12 +7,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 )
 
 func (c *check) redis(ctx context.Context) {
-	client, err := locks.Open(c.cfg.redis)
+	client, err := locks.Open(c.cfg.Redis)
 	if err != nil {
 		c.fail("redis", "see --redis-url", "%v", err)
 		return
@@ -50,8 +51,8 @@ func (c *check) redis(ctx context.Context) {
 // task uses, and takes both away again.
 func (c *check) writable(ctx context.Context, client redis.UniversalClient) {
 	const advice = "an ACL user needs ~token-scheduler:* +@read +@write +@scripting +@connection; a replica takes no writes"
-	prefix := keyPrefix(c.cfg) + "check:"
-	lease, err := locks.New(client, prefix, leaseLife, "").Acquire(ctx, "lease")
+	prefix := c.cfg.KeyPrefix() + "check:"
+	lease, err := locks.New(client, prefix, config.LeaseLife, "").Acquire(ctx, "lease")
 	if err != nil {
 		c.fail("redis lease", advice, "%v", err)
 		return

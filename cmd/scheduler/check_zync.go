@@ -11,7 +11,7 @@ import (
 
 func (c *check) zync(ctx context.Context) {
 	client, err := zync.NewClient(zync.Options{
-		URL: c.cfg.zyncEndpoint, Token: func() secret.Text { return c.cfg.zyncToken }, Now: time.Now,
+		URL: c.cfg.Zync.Endpoint, Token: func() secret.Text { return c.cfg.Zync.Token }, Now: time.Now,
 		Transport: zync.NewTransport(zync.TransportOptions{Connections: 1}),
 	})
 	if err != nil {
@@ -24,7 +24,7 @@ func (c *check) zync(ctx context.Context) {
 		return
 	}
 	c.ok("zync", "lives, answers in %s", short(time.Since(began)))
-	if c.cfg.zyncToken.Empty() {
+	if c.cfg.Zync.Token.Empty() {
 		c.warn("zync credential", "give ZYNC_AUTHENTICATION_TOKEN as Porta has it", "none is sent")
 	} else {
 		c.ok("zync credential", "one is sent; whether Zync takes it shows with the first push")
@@ -33,7 +33,7 @@ func (c *check) zync(ctx context.Context) {
 
 // porta asks Porta as the trial of a run's first token does, but without one.
 func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
-	if !c.cfg.verify {
+	if !c.cfg.Porta.Verify {
 		c.ok("porta", "not asked: verification is off")
 		return
 	}
@@ -43,7 +43,7 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 		return
 	}
 	porta, err := zync.NewPorta(zync.PortaOptions{
-		URL: c.cfg.portaEndpoint, Token: func() secret.Text { return c.cfg.zyncToken }, Transport: zync.NewTransport(zync.TransportOptions{}),
+		URL: c.cfg.Porta.Endpoint, Token: func() secret.Text { return c.cfg.Zync.Token }, Transport: zync.NewTransport(zync.TransportOptions{}),
 	})
 	if err != nil {
 		c.fail("porta", "see --porta-endpoint", "%v", err)

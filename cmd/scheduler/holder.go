@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 )
 
 // holder is what a process leaves beside the leases that it holds, for --status
@@ -20,15 +22,15 @@ type holder struct {
 	TokenTTL        string    `json:"token_ttl"`
 }
 
-func newHolder(cfg config, now time.Time) holder {
+func newHolder(cfg config.Config, now time.Time) holder {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	return holder{
 		Host: host, PID: os.Getpid(), Version: version, Started: now.UTC().Truncate(time.Second),
-		RotateSchedule: cfg.rotate.String(), JanitorSchedule: cfg.janitor.String(),
-		Timezone: cfg.timezone.String(), TokenTTL: cfg.tokenTTL.String(),
+		RotateSchedule: cfg.Schedule.Rotate.String(), JanitorSchedule: cfg.Schedule.Janitor.String(),
+		Timezone: cfg.Schedule.Timezone.String(), TokenTTL: cfg.Schedule.TokenTTL.String(),
 	}
 }
 

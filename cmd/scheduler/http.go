@@ -38,10 +38,10 @@ func newRegistry() *prometheus.Registry {
 // serve answers the page, /status, /metrics, /healthz and /readyz until the
 // returned function is called.
 func (a *app) serve(d *daemon) (shutdown func(), err error) {
-	if a.cfg.listen == "" {
+	if a.cfg.Listen.Address == "" {
 		return func() {}, nil
 	}
-	listener, err := new(net.ListenConfig).Listen(d.stop.ctx, "tcp", a.cfg.listen)
+	listener, err := new(net.ListenConfig).Listen(d.stop.ctx, "tcp", a.cfg.Listen.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (a *app) serve(d *daemon) (shutdown func(), err error) {
 	go func() {
 		// What the toolkit says of each listener, the line below says, too.
 		quietly := slog.New(slog.DiscardHandler)
-		err := web.Serve(listener, server, &web.FlagConfig{WebConfigFile: &a.cfg.webConfig}, quietly)
+		err := web.Serve(listener, server, &web.FlagConfig{WebConfigFile: &a.cfg.Listen.WebConfig}, quietly)
 		if !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("listener ended; metrics and probes are gone until a restart", "err", err)
 		}

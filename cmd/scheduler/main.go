@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 )
 
 // The exit codes.
@@ -43,8 +45,8 @@ func main() {
 
 // run is the program: arguments and environment in, exit code out.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	flags, err := parseFlags(args, environ, stdout)
-	if errors.Is(err, errHelp) {
+	flags, err := config.Parse(args, environ, stdout)
+	if errors.Is(err, config.ErrHelp) {
 		return exitDone
 	}
 	if err != nil {
@@ -56,7 +58,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return exitDone
 	}
 	redis.SetLogger(quiet{}) // its errors come back from its calls, and are logged there
-	cfg, err := flags.config()
+	cfg, err := flags.Config()
 	if flags.Check {
 		return runCheck(ctx, cfg, err, stdout)
 	}
@@ -64,9 +66,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		_, _ = fmt.Fprintln(stderr, "scheduler:", err)
 		return exitUsage
 	}
-	live := newLive(args, environ, cfg)
+	live := config.NewLive(args, environ, cfg)
 	screen := newScreen(stderr)
-	log := newLogger(cfg, live.level, screen)
+	log := newLogger(cfg, live.Level(), screen)
 	switch {
 	case flags.Healthcheck:
 		return healthcheck(ctx, cfg, stderr)
@@ -79,9 +81,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return exitUsage
 	}
 	defer a.close()
-	stop := watchSignals(ctx, cfg.shutdownGrace, log)
+	stop := watchSignals(ctx, cfg.ShutdownGrace, log)
 	defer stop.ignore()
-	if cfg.runOnce {
+	if cfg.ByHand.RunOnce {
 		return a.once(stop, screen, stdout)
 	}
 	return a.daemon(stop)

@@ -15,17 +15,17 @@ import (
 // came of them.
 func (a *app) once(stop *stopping, screen *screen, stdout io.Writer) int {
 	var reports []tasks.Report
-	for _, name := range a.cfg.tasks {
+	for _, name := range a.cfg.ByHand.Tasks {
 		if stop.draining() {
 			break
 		}
 		var task tasks.Task = a.rotate
-		schedule := a.cfg.rotate
+		schedule := a.cfg.Schedule.Rotate
 		if name == tasks.Janitor {
-			task, schedule = a.janitor, a.cfg.janitor
+			task, schedule = a.janitor, a.cfg.Schedule.Janitor
 		}
 		run := a.runner.Run
-		if a.cfg.dryRun {
+		if a.cfg.ByHand.DryRun {
 			run = a.runner.DryRun
 		}
 		progress, end := screen.follow(name)
@@ -37,11 +37,11 @@ func (a *app) once(stop *stopping, screen *screen, stdout io.Writer) int {
 		}
 		reports = append(reports, report)
 	}
-	if err := printReports(stdout, reports, a.cfg.reportJSON); err != nil {
+	if err := printReports(stdout, reports, a.cfg.ByHand.ReportJSON); err != nil {
 		a.log.Error("report not printed", "err", err)
 		return exitFailed
 	}
-	if len(reports) < len(a.cfg.tasks) {
+	if len(reports) < len(a.cfg.ByHand.Tasks) {
 		return exitFailed
 	}
 	return exitCode(reports)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -114,7 +115,7 @@ func (w *simWorld) now(p *simProc) time.Time {
 func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
-		log = newLogger(config{}, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
+		log = newLogger(config.Config{}, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
 	}
 	now := func() time.Time { return w.now(p) }
 	porta, redis, record := w.porta.As(p.net), w.redis.As(p.net), sim.NewLedger(w.redis.As(p.net))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -63,7 +64,7 @@ type statusSource struct {
 	redis  redis.UniversalClient
 	ledger *ledger.Ledger
 	prefix string
-	cfg    config
+	cfg    config.Config
 	now    func() time.Time
 
 	mu   sync.Mutex
@@ -97,7 +98,7 @@ func (s *statusSource) cached(ctx context.Context) (status, error) {
 // nothing is known.
 func (s *statusSource) read(ctx context.Context, limit int) (status, error) {
 	now := s.now().Truncate(time.Second)
-	st := status{Name: s.cfg.name, Now: now, Tasks: []taskStatus{}, Failing: []failingTenant{}, Problems: []string{}}
+	st := status{Name: s.cfg.Name, Now: now, Tasks: []taskStatus{}, Failing: []failingTenant{}, Problems: []string{}}
 	leader, err := s.holder(ctx, "leader")
 	if err != nil {
 		return st, err
@@ -134,7 +135,7 @@ func (s *statusSource) holder(ctx context.Context, lease string) (*holder, error
 
 // schedule is the leader's, which is what will fire; ours where nobody leads.
 func (s *statusSource) schedule(leader *holder, task string) tasks.Schedule {
-	ours := map[string]tasks.Schedule{tasks.Rotate: s.cfg.rotate, tasks.Janitor: s.cfg.janitor}[task]
+	ours := map[string]tasks.Schedule{tasks.Rotate: s.cfg.Schedule.Rotate, tasks.Janitor: s.cfg.Schedule.Janitor}[task]
 	if leader == nil {
 		return ours
 	}
@@ -157,7 +158,7 @@ func (s *statusSource) ttl(leader *holder) time.Duration {
 			return ttl
 		}
 	}
-	return s.cfg.tokenTTL
+	return s.cfg.Schedule.TokenTTL
 }
 
 func (s *statusSource) readTenants(ctx context.Context, st *status, h ledger.Task, limit int) error {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -14,14 +15,14 @@ import (
 // newStatusSource is of an installation on an empty Redis, at a time.
 func newStatusSource(t *testing.T, now time.Time) *statusSource {
 	t.Helper()
-	cfg := config{name: t.Name(), tokenTTL: 24 * time.Hour, timezone: time.UTC}
+	cfg := config.Config{Name: t.Name(), Schedule: config.Schedule{TokenTTL: 24 * time.Hour, Timezone: time.UTC}}
 	var err error
-	for spec, schedule := range map[string]*tasks.Schedule{"0 * * * *": &cfg.rotate, "0 0 * * 0": &cfg.janitor} {
+	for spec, schedule := range map[string]*tasks.Schedule{"0 * * * *": &cfg.Schedule.Rotate, "0 0 * * 0": &cfg.Schedule.Janitor} {
 		if *schedule, err = tasks.ParseSchedule(spec, time.UTC); err != nil {
 			t.Fatal(err)
 		}
 	}
-	client, prefix := servers.RedisClient(t), keyPrefix(cfg)
+	client, prefix := servers.RedisClient(t), cfg.KeyPrefix()
 	return &statusSource{
 		redis: client, ledger: ledger.New(client, prefix, "here:1"), prefix: prefix, cfg: cfg,
 		now: func() time.Time { return now },

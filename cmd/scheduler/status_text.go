@@ -10,27 +10,28 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 )
 
 // printStatus is --status. It needs Redis and nothing else.
-func printStatus(ctx context.Context, cfg config, log *slog.Logger, stdout io.Writer) int {
-	client, err := locks.Open(cfg.redis)
+func printStatus(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.Writer) int {
+	client, err := locks.Open(cfg.Redis)
 	if err != nil {
 		log.Error("status not read", "err", err)
 		return exitUsage
 	}
 	defer func() { _ = client.Close() }()
 	now := func() time.Time { return time.Now().UTC() }
-	prefix := keyPrefix(cfg)
+	prefix := cfg.KeyPrefix()
 	source := &statusSource{redis: client, ledger: ledger.New(client, prefix, ""), prefix: prefix, cfg: cfg, now: now}
 	st, err := source.read(ctx, listOnScreen)
 	if err != nil {
 		log.Error("status not read: it is kept in Redis", "err", err)
 		return exitFailed
 	}
-	if cfg.reportJSON {
+	if cfg.ByHand.ReportJSON {
 		err = json.NewEncoder(stdout).Encode(st)
 	} else {
 		_, err = io.WriteString(stdout, st.text())

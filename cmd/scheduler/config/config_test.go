@@ -1,17 +1,18 @@
-package main
+package config
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/tests/servers"
+	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { servers.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // usable are the variables that the program can't do without.
 func usable(more ...string) []string {
@@ -20,13 +21,13 @@ func usable(more ...string) []string {
 	}, more...)
 }
 
-func parse(t *testing.T, args, environ []string) (config, error) {
+func parse(t *testing.T, args, environ []string) (Config, error) {
 	t.Helper()
-	f, err := parseFlags(args, environ, &bytes.Buffer{})
+	f, err := Parse(args, environ, &bytes.Buffer{})
 	if err != nil {
-		return config{}, err
+		return Config{}, err
 	}
-	return f.config()
+	return f.Config()
 }
 
 func TestDefaults(t *testing.T) {
@@ -34,10 +35,10 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.rotate.String() != "0 * * * *" || cfg.janitor.String() != "0 0 * * 0" || cfg.tokenTTL != 24*time.Hour ||
-		cfg.pushConcurrency != 3 || !cfg.verify || cfg.listen != ":9395" || cfg.impersonation != "3scaleadmin" ||
-		cfg.name != "default" || cfg.logJSON || cfg.retryFor != 10*time.Minute || cfg.shutdownGrace != 25*time.Second ||
-		len(cfg.tasks) != 2 || cfg.timezone != time.UTC {
+	if cfg.Schedule.Rotate.String() != "0 * * * *" || cfg.Schedule.Janitor.String() != "0 0 * * 0" || cfg.Schedule.TokenTTL != 24*time.Hour ||
+		cfg.Zync.Concurrency != 3 || !cfg.Porta.Verify || cfg.Listen.Address != ":9395" || cfg.Porta.ImpersonationAdmin != "3scaleadmin" ||
+		cfg.Name != "default" || cfg.Log.JSON || cfg.Zync.RetryFor != 10*time.Minute || cfg.ShutdownGrace != 25*time.Second ||
+		len(cfg.ByHand.Tasks) != 2 || cfg.Schedule.Timezone != time.UTC {
 		t.Errorf("defaults are %+v", cfg)
 	}
 }
@@ -48,8 +49,8 @@ func TestFlagBeforeVariableBeforeDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.tokenTTL != 48*time.Hour || cfg.pushConcurrency != 7 || !cfg.verify || cfg.listen != "" ||
-		len(cfg.tasks) != 1 || len(cfg.tenants) != 2 {
+	if cfg.Schedule.TokenTTL != 48*time.Hour || cfg.Zync.Concurrency != 7 || !cfg.Porta.Verify || cfg.Listen.Address != "" ||
+		len(cfg.ByHand.Tasks) != 1 || len(cfg.ByHand.Tenants) != 2 {
 		t.Errorf("got %+v", cfg)
 	}
 }
@@ -60,12 +61,12 @@ func TestSecretsFromFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg, err := parse(t, nil, usable("ZYNC_AUTHENTICATION_TOKEN_FILE="+file))
-	if err != nil || cfg.zyncToken.Reveal() != "from the file" {
-		t.Errorf("token %q, error %v", cfg.zyncToken.Reveal(), err)
+	if err != nil || cfg.Zync.Token.Reveal() != "from the file" {
+		t.Errorf("token %q, error %v", cfg.Zync.Token.Reveal(), err)
 	}
 	cfg, err = parse(t, []string{"--zync-authentication-token=flag"}, usable("ZYNC_AUTHENTICATION_TOKEN_FILE="+file))
-	if err != nil || cfg.zyncToken.Reveal() != "flag" {
-		t.Errorf("the flag goes first: token %q, error %v", cfg.zyncToken.Reveal(), err)
+	if err != nil || cfg.Zync.Token.Reveal() != "flag" {
+		t.Errorf("the flag goes first: token %q, error %v", cfg.Zync.Token.Reveal(), err)
 	}
 	_, err = parse(t, nil, usable("ZYNC_AUTHENTICATION_TOKEN_FILE=/does/not/exist", "REDIS_PASSWORD=x", "REDIS_PASSWORD_FILE="+file))
 	for _, want := range []string{"ZYNC_AUTHENTICATION_TOKEN_FILE", "REDIS_PASSWORD and REDIS_PASSWORD_FILE are both set"} {
@@ -75,32 +76,32 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 }
 
-func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"--tenant=x", "--force", "--report=yaml", "--wait=-1s", "--task=rotat"}, []string{
+func TestAllProblemsAtOnce(t *testing.T) {
+	_, err := parse(t, []string{"--tenant=x", "--force", "--report=yaml", "--wait=-1s", "--task=rotat"}, []string{
 		"DATABASE_URL=mysql2://u:hunter2@/x", "DATABASE_SSL_MODE=prefer", "REDIS_URL=http://x", "REDIS_SENTINEL_ROLE=slave",
 		"ZYNC_ENDPOINT=zync:8080", "ZYNC_AUTHENTICATION_TOKEN=a\"b", "PUSH_CONCURRENCY=many", "PUSH_RATE=-1", "RETRY_FOR=1 hour", "VERIFY=all",
 		"PORTA_ENDPOINT=ftp://x", "ROTATE_SCHEDULE=@never", "JANITOR_SCHEDULE=weekly", "SCHEDULE_TIMEZONE=Mars/Olympus",
 		"TOKEN_TTL=1.5s", "LISTEN_ADDRESS=9395", "LOG_FORMAT=xml", "LOG_LEVEL=loud", "SCHEDULER_NAME=a b", "SHUTDOWN_GRACE=-1s",
-	}, &stdout, &stderr)
-	if code != exitUsage {
-		t.Errorf("exit code %d, want 2", code)
+	})
+	if _, ok := errors.AsType[Problems](err); !ok {
+		t.Fatalf("error %v, want problems", err)
 	}
+	said := err.Error()
 	for _, want := range []string{
 		"DATABASE_URL", "DATABASE_SSL_", "REDIS_URL", "REDIS_SENTINEL_ROLE", "ZYNC_ENDPOINT", "ZYNC_AUTHENTICATION_TOKEN",
 		"PUSH_CONCURRENCY", "PUSH_RATE", "RETRY_FOR", "VERIFY", "PORTA_ENDPOINT", "ROTATE_SCHEDULE", "JANITOR_SCHEDULE", "SCHEDULE_TIMEZONE",
 		"TOKEN_TTL", "LISTEN_ADDRESS", "LOG_FORMAT", "LOG_LEVEL", "SCHEDULER_NAME", "SHUTDOWN_GRACE",
 		"--tenant", "--force: only with --run-once", "--report", "--wait", "--task",
 	} {
-		if !strings.Contains(stderr.String(), want) {
-			t.Errorf("nothing is said of %s", want)
+		if !strings.Contains(said, want) {
+			t.Errorf("%s is not named", want)
 		}
 	}
-	if strings.Contains(stderr.String(), "hunter2") {
+	if strings.Contains(said, "hunter2") {
 		t.Error("a password was printed")
 	}
 	if t.Failed() {
-		t.Log(stderr.String())
+		t.Log(said)
 	}
 }
 
@@ -120,23 +121,10 @@ func TestMissingSettings(t *testing.T) {
 	}
 }
 
-func TestHelpAndVersion(t *testing.T) {
-	for args, want := range map[string]string{"--help": "DATABASE_URL_FILE", "--version": "token-scheduler dev"} {
-		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), []string{args}, nil, &stdout, &stderr); code != 0 || !strings.Contains(stdout.String(), want) {
-			t.Errorf("%s: exit code %d, output %s%s", args, code, &stdout, &stderr)
-		}
-	}
-	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"--no-such-flag"}, nil, &stdout, &stderr); code != exitUsage {
-		t.Errorf("exit code %d for an unknown flag, want 2", code)
-	}
-}
-
 func TestSentinels(t *testing.T) {
 	cfg, err := parse(t, nil, usable("REDIS_SENTINEL_HOSTS=redis://a:26380, b ,[::1]:5", "REDIS_SENTINEL_ROLE=master"))
-	if err != nil || strings.Join(cfg.redis.SentinelHosts, " ") != "a:26380 b:26379 [::1]:5" {
-		t.Errorf("sentinels %v, error %v", cfg.redis.SentinelHosts, err)
+	if err != nil || strings.Join(cfg.Redis.SentinelHosts, " ") != "a:26380 b:26379 [::1]:5" {
+		t.Errorf("sentinels %v, error %v", cfg.Redis.SentinelHosts, err)
 	}
 	if _, err = parse(t, nil, usable("REDIS_SENTINEL_HOSTS=redis://:hunter2@a")); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("error %v, want one without the password", err)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const configurationPage = "../../docs/configuration.md"
+const configurationPage = "../../../docs/configuration.md"
 
 // TestConfigurationPage: docs/configuration.md lists the program's own flags.
 // UPDATE=1, which make docs sets, writes it.
@@ -35,20 +35,23 @@ const configurationPreface = `# Configuration
 
 Made from the flags of the program by make docs; scheduler --help says the same.
 
-Every flag has a variable, but those for use by hand. A flag goes before its
-variable, and that before the default. A variable marked with † has a twin that ends
-in _FILE and names a file to read the value from; the daemon reads those files anew
-with each new connection to MySQL or Redis, and all of them, with the log level, on
-SIGHUP. A value that can't be used there is refused, and the old one kept. All that
-is wrong with a configuration is said at once, with exit code 2; scheduler --check
-tries it against the servers.
+Every flag has a variable, except those for use by hand. A flag overrides its
+variable, and the variable overrides the default.
 
-Names that Porta or Zync use have the same meaning here, so the secrets that feed
-them feed the scheduler.
+A variable marked with † has a twin that ends in _FILE. The twin names a file with
+the value. The daemon reads these files again for each new connection to MySQL or
+Redis, and on SIGHUP, which also reads the log level. If a new value is not valid, it
+is refused, and the old value stays in force.
+
+If a configuration is not valid, the program names all that is wrong and exits with
+code 2. scheduler --check also tests it against the servers.
+
+Names that Porta or Zync also use have the same meaning here. The same Secret can
+configure all three.
 `
 
 func writeConfigurationPage() (string, error) {
-	parser, err := newParser(new(flags), &environment{}, io.Discard, func(int) {})
+	parser, err := newParser(new(Flags), &environment{}, io.Discard, func(int) {})
 	if err != nil {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// environment resolves flags from variables and the files that variables name.
+// environment looks up flags in variables, and in the files that variables name.
 type environment struct {
 	vars     map[string]string
 	problems []string
