@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -10,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
@@ -27,10 +29,10 @@ type app struct {
 	pool     *sqlx.DB
 	redis    redis.UniversalClient
 	registry *prometheus.Registry
-	self     holder
+	self     status.Process
 	locker   *locks.Locker
 	ledger   *ledger.Ledger
-	status   *statusSource
+	status   *status.Source
 	runner   *tasks.Runner
 	rotate   *rotate.Rotation
 	alone    *rotate.Rotation // as rotate, but for a time without Redis
@@ -41,7 +43,7 @@ type app struct {
 // newApp wires the program. It connects to nothing yet.
 func newApp(cfg config.Config, live *config.Live, log *slog.Logger) (*app, error) {
 	live.Follow(&cfg)
-	a := &app{cfg: cfg, live: live, log: log, now: func() time.Time { return time.Now().UTC() }}
+	a := &app{cfg: cfg, live: live, log: log, now: utcNow}
 	var err error
 	if a.pool, err = db.Open(cfg.Database); err != nil {
 		return nil, err
@@ -51,10 +53,10 @@ func newApp(cfg config.Config, live *config.Live, log *slog.Logger) (*app, error
 	}
 	a.registry = newRegistry()
 	prefix := cfg.KeyPrefix()
-	a.self = newHolder(cfg, a.now())
-	a.locker = locks.New(a.redis, prefix, config.LeaseLife, a.self.encode())
+	a.self = status.ThisProcess(version, planOf(cfg), a.now())
+	a.locker = locks.New(a.redis, prefix, config.LeaseLife, a.self.Encode())
 	a.ledger = ledger.New(a.redis, prefix, a.self.String())
-	a.status = &statusSource{redis: a.redis, ledger: a.ledger, prefix: prefix, cfg: cfg, now: a.now}
+	a.status = newStatus(cfg, a.redis, a.ledger, a.now)
 	a.runner = &tasks.Runner{
 		Leases:  leases{a.locker},
 		Record:  a.ledger,
@@ -161,7 +163,8 @@ func (a *app) daemon(stop *stopping) int {
 		return exitUsage
 	}
 	defer shutdown()
-	a.log.Info("token-scheduler starts", append([]any{"version", version}, a.cfg.Show()...)...)
+	a.log.Info("token-scheduler starts", slices.Concat([]any{"version", version}, a.cfg.Show(), []any{
+		"next_rotate", a.cfg.Schedule.Rotate.Next(a.now()), "next_janitor", a.cfg.Schedule.Janitor.Next(a.now())})...)
 	defer a.live.OnHangup(a.log)()
 	systemd := service{a.log}
 	defer systemd.watch(d)()

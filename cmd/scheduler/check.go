@@ -98,8 +98,8 @@ func (c *check) configuration(err error) bool {
 func (c *check) firings(now time.Time) {
 	const layout = "2006-01-02 15:04 MST"
 	c.ok("schedule", "rotate next at %s, then each %s at most; janitor next at %s; tokens live for %s",
-		c.cfg.Schedule.Rotate.Next(now).In(c.cfg.Schedule.Timezone).Format(layout), short(c.cfg.Schedule.Rotate.LongestWindow(now)),
-		c.cfg.Schedule.Janitor.Next(now).In(c.cfg.Schedule.Timezone).Format(layout), short(c.cfg.Schedule.TokenTTL))
+		c.cfg.Schedule.Rotate.Next(now).In(c.cfg.Schedule.Timezone).Format(layout), c.cfg.Schedule.Rotate.LongestWindow(now),
+		c.cfg.Schedule.Janitor.Next(now).In(c.cfg.Schedule.Timezone).Format(layout), c.cfg.Schedule.TokenTTL)
 }
 
 // printer prints findings as they come, in colours on a terminal.

@@ -32,7 +32,7 @@ func (c *check) mysql(ctx context.Context) {
 		return
 	}
 	if supported(server.Version) {
-		c.ok("mysql", "%s, answers in %s", server.Version, short(time.Since(began)))
+		c.ok("mysql", "%s, answers in %s", server.Version, time.Since(began).Round(time.Millisecond))
 	} else {
 		c.warn("mysql", "use MySQL 8.0 or later, or MariaDB 10.6 or later", "version %s", server.Version)
 	}

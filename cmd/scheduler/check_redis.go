@@ -29,11 +29,11 @@ func (c *check) redis(ctx context.Context) {
 	known := info["redis_version"]
 	switch {
 	case known == "":
-		c.ok("redis", "answers in %s; its version is not for this user to read", short(took))
+		c.ok("redis", "answers in %s; its version is not for this user to read", took.Round(time.Millisecond))
 	case olderThan(known, 6, 2):
 		c.warn("redis", "use Redis 6.2 or later, or Valkey", "version %s", known)
 	default:
-		c.ok("redis", "version %s, answers in %s", known, short(took))
+		c.ok("redis", "version %s, answers in %s", known, took.Round(time.Millisecond))
 	}
 	c.writable(ctx, client)
 	switch policy := info["maxmemory_policy"]; {

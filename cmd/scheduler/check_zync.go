@@ -23,7 +23,7 @@ func (c *check) zync(ctx context.Context) {
 		c.fail("zync", "is it up, and does --zync-endpoint name it?", "%v", err)
 		return
 	}
-	c.ok("zync", "lives, answers in %s", short(time.Since(began)))
+	c.ok("zync", "lives, answers in %s", time.Since(began).Round(time.Millisecond))
 	if c.cfg.Zync.Token.Empty() {
 		c.warn("zync credential", "give ZYNC_AUTHENTICATION_TOKEN as Porta has it", "none is sent")
 	} else {
@@ -59,6 +59,6 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 	case status != 401 && status != 403:
 		c.warn("porta", advice, "it answered %d to a request without a token, where 401 or 403 is expected", status)
 	default:
-		c.ok("porta", "answers in %s", short(time.Since(began)))
+		c.ok("porta", "answers in %s", time.Since(began).Round(time.Millisecond))
 	}
 }

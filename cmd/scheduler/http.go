@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
@@ -64,16 +65,16 @@ func (a *app) serve(d *daemon) (shutdown func(), err error) {
 
 func (a *app) handler(d *daemon) (http.Handler, error) {
 	mux := http.NewServeMux()
-	p, err := newPage(func(r *http.Request) (status, error) {
-		st, err := a.status.cached(r.Context())
-		st.This = &this{holder: a.self, Role: d.role.Load().(string)}
+	p, err := status.NewPage(func(r *http.Request) (status.Status, error) {
+		st, err := a.status.Cached(r.Context())
+		st.This = &status.This{Process: a.self, Role: d.role.Load().(string)}
 		return st, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	mux.HandleFunc("GET /{$}", p.html)
-	mux.HandleFunc("GET /status", p.json)
+	mux.HandleFunc("GET /{$}", p.HTML)
+	mux.HandleFunc("GET /status", p.JSON)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if silent := d.silent(); silent > beatLimit {

@@ -73,7 +73,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case flags.Healthcheck:
 		return healthcheck(ctx, cfg, stderr)
 	case flags.Status:
-		return printStatus(ctx, cfg, log, stdout)
+		return showStatus(ctx, cfg, log, stdout)
 	}
 	a, err := newApp(cfg, live, log)
 	if err != nil {

@@ -99,7 +99,7 @@ func writeLine(w io.Writer, report tasks.Report) {
 
 func writeTable(w io.Writer, report tasks.Report) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(table, "%s\t%s in %s\n", report.Task, report.Outcome, short(report.Duration))
+	_, _ = fmt.Fprintf(table, "%s\t%s in %s\n", report.Task, report.Outcome, report.Duration.Round(time.Millisecond))
 	for _, count := range report.Result.Counts {
 		_, _ = fmt.Fprintf(table, "  %s\t%d\n", strings.ReplaceAll(count.Name, "_", " "), count.N)
 	}

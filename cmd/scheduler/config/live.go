@@ -65,7 +65,7 @@ func (l *Live) OnHangup(log *slog.Logger) (ignore func()) {
 				return
 			}
 			if err := l.refresh(); err != nil {
-				log.Error("reload refused; the old secrets and log level stay in force", "err", err)
+				log.Error("not reloaded; the old secrets and log level stay in force", "err", err)
 				continue
 			}
 			log.Info("reloaded secrets and log level", "log_level", l.level.Level())

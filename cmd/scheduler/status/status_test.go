@@ -1,37 +1,52 @@
-package main
+package status
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/redis/go-redis/v9"
+
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-// newStatusSource is of an installation on an empty Redis, at a time.
-func newStatusSource(t *testing.T, now time.Time) *statusSource {
+func TestMain(m *testing.M) { servers.Main(m) }
+
+// world is an installation on an empty Redis, at a time.
+type world struct {
+	*Source
+	redis  *redis.Client
+	ledger *ledger.Ledger
+	prefix string
+}
+
+func newWorld(t *testing.T, now time.Time) *world {
 	t.Helper()
-	cfg := config.Config{Name: t.Name(), Schedule: config.Schedule{TokenTTL: 24 * time.Hour, Timezone: time.UTC}}
+	plan := Plan{Timezone: time.UTC, TokenTTL: 24 * time.Hour}
 	var err error
-	for spec, schedule := range map[string]*tasks.Schedule{"0 * * * *": &cfg.Schedule.Rotate, "0 0 * * 0": &cfg.Schedule.Janitor} {
+	for spec, schedule := range map[string]*tasks.Schedule{"0 * * * *": &plan.Rotate, "0 0 * * 0": &plan.Janitor} {
 		if *schedule, err = tasks.ParseSchedule(spec, time.UTC); err != nil {
 			t.Fatal(err)
 		}
 	}
-	client, prefix := servers.RedisClient(t), cfg.KeyPrefix()
-	return &statusSource{
-		redis: client, ledger: ledger.New(client, prefix, "here:1"), prefix: prefix, cfg: cfg,
-		now: func() time.Time { return now },
-	}
+	w := &world{redis: servers.RedisClient(t), prefix: "p:{" + t.Name() + "}:"}
+	w.ledger = ledger.New(w.redis, w.prefix, "here:1")
+	w.Source = NewSource(Options{
+		Name: t.Name(), Ledger: w.ledger, Plan: plan, Now: func() time.Time { return now },
+		Holder: func(ctx context.Context, lease string) (string, bool, error) {
+			return locks.Holder(ctx, w.redis, w.prefix+lease)
+		},
+	})
+	return w
 }
 
-func (s *statusSource) ran(t *testing.T, task string, outcome tasks.Outcome, complete bool, ended time.Time) {
+func (w *world) ran(t *testing.T, task string, outcome tasks.Outcome, complete bool, ended time.Time) {
 	t.Helper()
-	err := s.ledger.RecordRun(t.Context(), ledger.Run{
+	err := w.ledger.RecordRun(t.Context(), ledger.Run{
 		Task: task, RunID: "r", Outcome: string(outcome), Duration: 60, Ended: ended, Complete: complete,
 		Counts: map[string]int{"tenants": 50, "delivered": 48, "no_owner": 2},
 	})
@@ -57,10 +72,10 @@ func TestStatusProblems(t *testing.T) {
 		"no purge for two weeks":         {29 * time.Minute, tasks.Success, 14 * 24 * time.Hour, 0, []string{"no purge has succeeded for two windows"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStatusSource(t, now)
-			s.ran(t, tasks.Rotate, c.outcome, true, now.Add(-c.rotated))
-			s.ran(t, tasks.Janitor, tasks.Success, true, now.Add(-c.purged))
-			st, err := s.read(t.Context(), listOnPage)
+			w := newWorld(t, now)
+			w.ran(t, tasks.Rotate, c.outcome, true, now.Add(-c.rotated))
+			w.ran(t, tasks.Janitor, tasks.Success, true, now.Add(-c.purged))
+			st, err := w.Read(t.Context(), ListOnPage)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,26 +94,26 @@ func TestStatusProblems(t *testing.T) {
 	}
 }
 
-// TestStatusGoesByTheLeader: what fires next, and how long tokens live, is what
-// the leader was told, whatever the one who asks was.
+// TestStatusGoesByTheLeader: schedule and token TTL are the leader's, also where the
+// process that asks has another configuration.
 func TestStatusGoesByTheLeader(t *testing.T) {
 	now := time.Now().UTC()
-	s := newStatusSource(t, now)
-	leader := newHolder(s.cfg, now)
+	w := newWorld(t, now)
+	leader := ThisProcess("dev", w.o.Plan, now)
 	leader.RotateSchedule, leader.TokenTTL, leader.Timezone = "@every 10s", "1m", "Europe/Berlin"
-	lease, err := locks.New(s.redis, s.prefix, time.Minute, leader.encode()).Acquire(t.Context(), "leader")
+	lease, err := locks.New(w.redis, w.prefix, time.Minute, leader.Encode()).Acquire(t.Context(), "leader")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ran(t, tasks.Rotate, tasks.Partial, true, now.Add(-5*time.Second))
+	w.ran(t, tasks.Rotate, tasks.Partial, true, now.Add(-5*time.Second))
 	delivered := now.Add(-40 * time.Second).Truncate(time.Millisecond)
-	if err := s.ledger.Record(t.Context(), map[int64]time.Time{7: delivered}, nil, now); err != nil {
+	if err := w.ledger.Record(t.Context(), map[int64]time.Time{7: delivered}, nil, now); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.ledger.Record(t.Context(), nil, map[int64]string{7: "zync answered 500"}, now); err != nil {
+	if err := w.ledger.Record(t.Context(), nil, map[int64]string{7: "zync answered 500"}, now); err != nil {
 		t.Fatal(err)
 	}
-	st, err := s.read(t.Context(), listOnPage)
+	st, err := w.Read(t.Context(), ListOnPage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,12 +126,12 @@ func TestStatusGoesByTheLeader(t *testing.T) {
 	if err := lease.Release(); err != nil {
 		t.Fatal(err)
 	}
-	if st, err = s.read(t.Context(), listOnPage); err != nil || st.Leader != nil || st.Failing[0].AtRisk {
+	if st, err = w.Read(t.Context(), ListOnPage); err != nil || st.Leader != nil || st.Failing[0].AtRisk {
 		t.Errorf("without a leader: %+v, %v", st, err)
 	}
 	// A lease that another version holds.
-	s.redis.Set(t.Context(), s.prefix+"leader", "0123456789012345678901", time.Minute)
-	if st, err = s.read(t.Context(), listOnPage); err != nil || st.Leader == nil || st.Leader.Host != "unknown" {
+	w.redis.Set(t.Context(), w.prefix+"leader", "0123456789012345678901", time.Minute)
+	if st, err = w.Read(t.Context(), ListOnPage); err != nil || st.Leader == nil || st.Leader.Host != "unknown" {
 		t.Errorf("beside another version: %+v, %v", st, err)
 	}
 }

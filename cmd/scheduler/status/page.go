@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"bytes"
@@ -14,25 +14,26 @@ import (
 //go:embed page.html
 var pageHTML string
 
-// page is the status for a browser. It shows what /status has and can do nothing.
-type page struct {
+// Page serves the status to browsers and as JSON. It can change nothing.
+type Page struct {
 	template *template.Template
-	read     func(r *http.Request) (status, error)
+	read     func(r *http.Request) (Status, error)
 }
 
-func newPage(read func(r *http.Request) (status, error)) (*page, error) {
+// NewPage returns a page that shows what read returns.
+func NewPage(read func(r *http.Request) (Status, error)) (*Page, error) {
 	t, err := template.New("page").Parse(pageHTML)
 	if err != nil {
 		return nil, err
 	}
-	return &page{template: t, read: read}, nil
+	return &Page{template: t, read: read}, nil
 }
 
-// noRedis takes the place of Redis's own words: the page is for anybody who
-// reaches the port.
+// noRedis replaces Redis's own words: everybody who reaches the port can read the
+// page.
 const noRedis = "Redis does not answer: what it knows of runs and tenants can't be shown"
 
-func (p *page) status(r *http.Request) (status, int) {
+func (p *Page) status(r *http.Request) (Status, int) {
 	st, err := p.read(r)
 	if err != nil {
 		st.Problems = append([]string{noRedis}, st.Problems...)
@@ -41,7 +42,8 @@ func (p *page) status(r *http.Request) (status, int) {
 	return st, http.StatusOK
 }
 
-func (p *page) html(w http.ResponseWriter, r *http.Request) {
+// HTML answers with the page.
+func (p *Page) HTML(w http.ResponseWriter, r *http.Request) {
 	st, code := p.status(r)
 	var body bytes.Buffer
 	if err := p.template.Execute(&body, st); err != nil {
@@ -57,7 +59,8 @@ func (p *page) html(w http.ResponseWriter, r *http.Request) {
 	_, _ = body.WriteTo(w)
 }
 
-func (p *page) json(w http.ResponseWriter, r *http.Request) {
+// JSON answers with the same as JSON.
+func (p *Page) JSON(w http.ResponseWriter, r *http.Request) {
 	st, code := p.status(r)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
@@ -67,10 +70,10 @@ func (p *page) json(w http.ResponseWriter, r *http.Request) {
 	_ = encoder.Encode(st)
 }
 
-// The methods that the template calls.
+// The methods below are called by the template.
 
-// Mood is how the installation fares, and the colour of the headline.
-func (st status) Mood() string {
+// Mood is the colour of the headline: good, warn or bad.
+func (st Status) Mood() string {
 	switch {
 	case st.Tenants.AtRisk > 0:
 		return "bad"
@@ -81,22 +84,30 @@ func (st status) Mood() string {
 }
 
 // State is the headline.
-func (st status) State() string {
+func (st Status) State() string {
 	return map[string]string{"bad": "At risk", "warn": "Needs a look", "good": "All is well"}[st.Mood()]
 }
 
-// More is how many failing tenants are not listed.
-func (st status) More() int { return max(0, st.Tenants.Failing-len(st.Failing)) }
+// More is the number of failing tenants that are not listed.
+func (st Status) More() int { return max(0, st.Tenants.Failing-len(st.Failing)) }
 
-// When is a time as seen from the status's own.
-func (st status) When(t time.Time) string { return st.when(t) }
+// When formats a time relative to the status's own.
+func (st Status) When(t time.Time) string {
+	switch {
+	case t.IsZero():
+		return "not known"
+	case t.After(st.Now):
+		return "in " + short(t.Sub(st.Now))
+	}
+	return short(st.Now.Sub(t)) + " ago"
+}
 
 // Took is how long a run took.
-func (st status) Took(r *ledger.Run) string {
+func (Status) Took(r *ledger.Run) string {
 	return short(time.Duration(r.Duration * float64(time.Second)))
 }
 
 // OutcomeMood is the colour of an outcome.
-func (st status) OutcomeMood(outcome string) string {
+func (Status) OutcomeMood(outcome string) string {
 	return map[string]string{"success": "good", "partial": "warn", "failed": "bad"}[outcome]
 }
