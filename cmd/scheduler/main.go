@@ -60,7 +60,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	redis.SetLogger(quiet{}) // its errors come back from its calls, and are logged there
 	cfg, err := flags.Config()
 	if flags.Check {
-		return runCheck(ctx, cfg, err, stdout)
+		return showCheck(ctx, cfg, err, stdout)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "scheduler:", err)
