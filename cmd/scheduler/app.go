@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/ledger"
@@ -155,45 +156,32 @@ func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
 }
 
 // daemon runs until it is told to stop.
-func (a *app) daemon(stop *stopping) int {
-	d := a.newDaemon(stop)
-	shutdown, err := a.serve(d)
+func (a *app) daemon(ctx context.Context, drain <-chan struct{}) int {
+	d := a.newDaemon()
+	shutdown, err := a.serve(ctx, d)
 	if err != nil {
 		a.log.Error("no listener; choose another --listen (LISTEN_ADDRESS)", "err", err)
 		return exitUsage
 	}
 	defer shutdown()
 	a.log.Info("token-scheduler starts", slices.Concat([]any{"version", version}, a.cfg.Show(), []any{
-		"next_rotate", a.cfg.Schedule.Rotate.Next(a.now()), "next_janitor", a.cfg.Schedule.Janitor.Next(a.now())})...)
+		"next_rotate", a.cfg.Schedule.Rotate.Next(a.now()), "next_janitor", a.cfg.Schedule.Janitor.Next(a.now()),
+	})...)
 	defer a.live.OnHangup(a.log)()
-	systemd := service{a.log}
-	defer systemd.watch(d)()
-	systemd.say("READY=1")
-	go func() {
-		<-stop.drain
-		systemd.say("STOPPING=1")
-	}()
-	d.run()
+	d.Run(ctx, drain)
 	a.log.Info("token-scheduler has stopped")
 	return exitDone
 }
 
-func (a *app) newDaemon(stop *stopping) *daemon {
+func (a *app) newDaemon() *daemon.Daemon {
 	alone := *a.runner
 	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
-	d := &daemon{
-		leaders:  leases{a.locker},
-		rotate:   newJob(a.rotate, a.cfg.Schedule.Rotate, a.runner, stop.drain),
-		janitor:  newJob(a.janitor, a.cfg.Schedule.Janitor, a.runner, stop.drain),
-		alone:    newJob(a.alone, a.cfg.Schedule.Rotate, &alone, stop.drain),
-		record:   a.ledger,
-		stop:     stop,
-		location: a.cfg.Schedule.Timezone,
-		log:      a.log,
-		now:      a.now,
-		ttl:      a.cfg.Schedule.TokenTTL,
-		every:    beatEvery,
-		gauges:   newGauges(a.registry),
-	}
-	return d.begin()
+	s := a.cfg.Schedule
+	return daemon.New(daemon.Options{
+		Leases: leases{a.locker}, Record: a.ledger, Log: a.log, Now: a.now,
+		TokenTTL: s.TokenTTL, Beat: daemon.Beat, Registry: a.registry,
+		Rotate:  daemon.Job{Task: a.rotate, Schedule: s.Rotate, Runner: a.runner},
+		Janitor: daemon.Job{Task: a.janitor, Schedule: s.Janitor, Runner: a.runner},
+		Alone:   daemon.Job{Task: a.alone, Schedule: s.Rotate, Runner: &alone},
+	})
 }

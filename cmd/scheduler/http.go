@@ -13,16 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
-const (
-	// beatLimit is how long the daemon's loop, which beats each second, may be
-	// silent before the process counts as stuck.
-	beatLimit    = 30 * time.Second
-	readyTimeout = 3 * time.Second
-)
+const readyTimeout = 3 * time.Second
 
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
@@ -38,11 +34,11 @@ func newRegistry() *prometheus.Registry {
 
 // serve answers the page, /status, /metrics, /healthz and /readyz until the
 // returned function is called.
-func (a *app) serve(d *daemon) (shutdown func(), err error) {
+func (a *app) serve(ctx context.Context, d *daemon.Daemon) (shutdown func(), err error) {
 	if a.cfg.Listen.Address == "" {
 		return func() {}, nil
 	}
-	listener, err := new(net.ListenConfig).Listen(d.stop.ctx, "tcp", a.cfg.Listen.Address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +59,11 @@ func (a *app) serve(d *daemon) (shutdown func(), err error) {
 	return func() { _ = server.Close() }, nil
 }
 
-func (a *app) handler(d *daemon) (http.Handler, error) {
+func (a *app) handler(d *daemon.Daemon) (http.Handler, error) {
 	mux := http.NewServeMux()
 	p, err := status.NewPage(func(r *http.Request) (status.Status, error) {
 		st, err := a.status.Cached(r.Context())
-		st.This = &status.This{Process: a.self, Role: d.role.Load().(string)}
+		st.This = &status.This{Process: a.self, Role: d.Role()}
 		return st, err
 	})
 	if err != nil {
@@ -77,7 +73,7 @@ func (a *app) handler(d *daemon) (http.Handler, error) {
 	mux.HandleFunc("GET /status", p.JSON)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if silent := d.silent(); silent > beatLimit {
+		if silent := d.Silent(); silent > daemon.SilenceLimit {
 			http.Error(w, "the loop has not beaten for "+silent.Round(time.Second).String(), http.StatusServiceUnavailable)
 			return
 		}

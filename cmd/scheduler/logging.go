@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
 
@@ -43,24 +42,6 @@ func inUTC(_ []string, a slog.Attr) slog.Attr {
 	}
 	return a
 }
-
-func oncePer(interval time.Duration) *limiter { return &limiter{interval: interval} }
-
-// limiter says whether a line that repeats is due again.
-type limiter struct {
-	interval time.Duration
-	last     time.Time
-}
-
-func (l *limiter) due() bool {
-	if now := time.Now(); l.last.IsZero() || now.Sub(l.last) >= l.interval {
-		l.last = now
-		return true
-	}
-	return false
-}
-
-func (l *limiter) reset() { l.last = time.Time{} }
 
 // quiet drops what a library would print past our logger.
 type quiet struct{}

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 )
 
 // The exit codes.
@@ -81,10 +82,10 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return exitUsage
 	}
 	defer a.close()
-	stop := watchSignals(ctx, cfg.ShutdownGrace, log)
-	defer stop.ignore()
+	life, drain, ignore := daemon.Signals(ctx, cfg.ShutdownGrace, log, func() { os.Exit(exitFailed) })
+	defer ignore()
 	if cfg.ByHand.RunOnce {
-		return a.once(stop, screen, stdout)
+		return a.once(life, drain, screen, stdout)
 	}
-	return a.daemon(stop)
+	return a.daemon(life, drain)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,10 +14,10 @@ import (
 
 // once runs the tasks that were asked for, one after the other, and prints what
 // came of them.
-func (a *app) once(stop *stopping, screen *screen, stdout io.Writer) int {
+func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, stdout io.Writer) int {
 	var reports []tasks.Report
 	for _, name := range a.cfg.ByHand.Tasks {
-		if stop.draining() {
+		if draining(drain) {
 			break
 		}
 		var task tasks.Task = a.rotate
@@ -30,7 +31,7 @@ func (a *app) once(stop *stopping, screen *screen, stdout io.Writer) int {
 		}
 		progress, end := screen.follow(name)
 		a.runner.Progress = progress
-		report := run(stop.ctx, task, schedule.Window(a.now()), stop.drain)
+		report := run(ctx, task, schedule.Window(a.now()), drain)
 		end()
 		if report.Outcome == tasks.Busy {
 			a.log.Warn("another run of the task is at work; nothing done (see --wait)", "task", name)
@@ -45,6 +46,15 @@ func (a *app) once(stop *stopping, screen *screen, stdout io.Writer) int {
 		return exitFailed
 	}
 	return exitCode(reports)
+}
+
+func draining(drain <-chan struct{}) bool {
+	select {
+	case <-drain:
+		return true
+	default:
+		return false
+	}
 }
 
 // exitCode is that of the worst report: a failure before a busy task.

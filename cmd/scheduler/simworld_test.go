@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -64,7 +65,8 @@ type cached struct {
 // simProc is one scheduler: the daemon's own code, on the world's servers.
 type simProc struct {
 	net    *sim.Process
-	stop   *stopping
+	drain  chan struct{}
+	cancel context.CancelCauseFunc
 	ended  chan struct{}
 	offset time.Duration // of its clock, guarded by the world
 }
@@ -91,16 +93,16 @@ var fair = sim.Weather{Latency: 20 * time.Millisecond}
 
 // boot starts a scheduler whose clock is off.
 func (w *simWorld) boot(offset time.Duration) *simProc {
-	p := &simProc{net: &sim.Process{}, ended: make(chan struct{}), offset: offset}
-	p.stop = &stopping{drain: make(chan struct{}), quit: make(chan struct{})}
-	p.stop.ctx, p.stop.cancel = context.WithCancelCause(context.Background())
+	p := &simProc{net: &sim.Process{}, drain: make(chan struct{}), ended: make(chan struct{}), offset: offset}
 	d, err := w.daemon(p)
 	if err != nil {
 		panic(err)
 	}
+	var life context.Context
+	life, p.cancel = context.WithCancelCause(context.Background())
 	go func() {
 		defer close(p.ended)
-		d.run()
+		d.Run(life, p.drain)
 	}()
 	return p
 }
@@ -112,7 +114,7 @@ func (w *simWorld) now(p *simProc) time.Time {
 	return time.Now().Add(p.offset).UTC()
 }
 
-func (w *simWorld) daemon(p *simProc) (*daemon, error) {
+func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
 		log = newLogger(config.Config{}, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
@@ -162,14 +164,12 @@ func (w *simWorld) daemon(p *simProc) (*daemon, error) {
 	memory := ledger.NewMemory()
 	without := o
 	without.Ledger, without.Bookmark = memory, memory
-	d := &daemon{
-		leaders: leases{locker}, record: record, stop: p.stop, location: time.UTC, log: log, now: now,
-		ttl: w.times.ttl, every: w.times.beat, gauges: newGauges(registry),
-		rotate:  newJob(rotate.New(o), hourly, runner, p.stop.drain),
-		janitor: newJob(janitor.New(j), weekly, runner, p.stop.drain),
-		alone:   newJob(rotate.New(without), hourly, &alone, p.stop.drain),
-	}
-	return d.begin(), nil
+	return daemon.New(daemon.Options{
+		Leases: leases{locker}, Record: record, Log: log, Now: now, TokenTTL: w.times.ttl, Beat: w.times.beat, Registry: registry,
+		Rotate:  daemon.Job{Task: rotate.New(o), Schedule: hourly, Runner: runner},
+		Janitor: daemon.Job{Task: janitor.New(j), Schedule: weekly, Runner: runner},
+		Alone:   daemon.Job{Task: rotate.New(without), Schedule: hourly, Runner: &alone},
+	}), nil
 }
 
 func mustParse(spec string) tasks.Schedule {
@@ -184,16 +184,16 @@ func mustParse(spec string) tasks.Schedule {
 func (p *simProc) end(kill bool) {
 	if kill {
 		p.net.Kill()
-		p.stop.cancel(sim.ErrKilled)
+		p.cancel(sim.ErrKilled)
 	}
 	p.net.Resume()
-	close(p.stop.drain)
+	close(p.drain)
 	if kill {
 		<-p.ended
 		return
 	}
-	grace := time.AfterFunc(25*time.Second, func() { p.stop.cancel(errGraceOver) })
+	grace := time.AfterFunc(25*time.Second, func() { p.cancel(errors.New("the grace is over")) })
 	<-p.ended
 	grace.Stop()
-	p.stop.cancel(nil)
+	p.cancel(nil)
 }

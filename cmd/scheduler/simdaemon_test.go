@@ -83,25 +83,6 @@ func TestLeaderWithAWrongClockStepsAside(t *testing.T) {
 	})
 }
 
-// TestDueAfterAClockWasSetBack: the window that a clock falls back into is served,
-// though a later one was; cron would wait for its clock to catch up.
-func TestDueAfterAClockWasSetBack(t *testing.T) {
-	w := newSimWorld(1, 4, simWeek)
-	p := &simProc{net: &sim.Process{}, stop: &stopping{drain: make(chan struct{})}}
-	d, err := w.daemon(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.rotate.lead(t.Context(), d.rotate.schedule.Window(w.now(p)).Start)
-	if d.rotate.due() {
-		t.Error("a window that was served is due")
-	}
-	w.setClock(p, -5*time.Hour)
-	if window := d.rotate.schedule.Window(w.now(p)); w.now(p).Sub(window.Start) > cronGrace && !d.rotate.due() {
-		t.Error("the earlier window is not due")
-	}
-}
-
 // TestThousandsOfWindowsLeaveNothing: a daemon that rotates each second keeps
 // neither goroutines nor memory.
 func TestThousandsOfWindowsLeaveNothing(t *testing.T) {

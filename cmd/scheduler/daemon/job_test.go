@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -23,6 +23,15 @@ func (b blocking) Run(context.Context, tasks.Run) (tasks.Result, error) {
 	return tasks.Result{}, nil
 }
 
+func schedule(t *testing.T, spec string) tasks.Schedule {
+	t.Helper()
+	s, err := tasks.ParseSchedule(spec, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestOverlappingFiringIsSkippedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()
@@ -31,18 +40,18 @@ func TestOverlappingFiringIsSkippedAndCounted(t *testing.T) {
 			Metrics: tasks.NewMetrics(registry, tasks.Rotate), Log: slog.New(slog.DiscardHandler),
 		}
 		task := blocking{make(chan time.Duration, 2)}
-		j := newJob(task, mustParse("@every 1s"), runner, nil)
-		j.lead(t.Context(), time.Time{})
+		j := newJob(Job{Task: task, Schedule: schedule(t, "@every 1s"), Runner: runner}, time.Now)
+		fire := j.begin(t.Context(), nil, time.Time{})
 		task.runs <- time.Minute
 		task.runs <- 0
-		go j.fire.Run()
+		go fire.Run()
 		time.Sleep(time.Second)
-		j.fire.Run() // skipped
+		fire.Run() // skipped
 		if j.due() {
 			t.Error("a run that is at work is due")
 		}
 		time.Sleep(time.Minute)
-		j.fire.Run()
+		fire.Run()
 		for outcome, want := range map[string]float64{"success": 2, "skipped": 1} {
 			if got := count(t, registry, outcome); got != want {
 				t.Errorf("%s is counted %v times, want %v", outcome, got, want)
@@ -68,4 +77,20 @@ func count(t *testing.T, registry *prometheus.Registry, outcome string) float64 
 		}
 	}
 	return 0
+}
+
+// TestDueAfterAClockWasSetBack: the window that a clock falls back into is served,
+// though a later one was; cron would wait for its clock to catch up.
+func TestDueAfterAClockWasSetBack(t *testing.T) {
+	now := time.Date(2026, 11, 18, 12, 30, 0, 0, time.UTC)
+	runner := &tasks.Runner{Log: slog.New(slog.DiscardHandler)}
+	j := newJob(Job{Task: blocking{}, Schedule: schedule(t, "0 * * * *"), Runner: runner}, func() time.Time { return now })
+	j.begin(t.Context(), nil, j.Schedule.Window(now).Start)
+	if j.due() {
+		t.Error("a window that was served is due")
+	}
+	now = now.Add(-5 * time.Hour)
+	if !j.due() {
+		t.Error("the earlier window is not due")
+	}
 }
