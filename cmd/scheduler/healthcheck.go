@@ -17,12 +17,12 @@ const healthcheckTimeout = 3 * time.Second
 // healthcheck asks the daemon on this machine whether it lives. Behind basic
 // authentication, whose password is nowhere in clear, it is enough that it
 // answers.
-func healthcheck(ctx context.Context, cfg config.Config, stderr io.Writer) int {
+func healthcheck(ctx context.Context, listen config.Listen, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	address := loopback(cfg.Listen.Address) + "/healthz"
+	address := loopback(listen.Address) + "/healthz"
 	err := askHealth(ctx, "http://"+address)
-	if err != nil && cfg.Listen.WebConfig != "" {
+	if err != nil && listen.WebConfig != "" {
 		err = askHealth(ctx, "https://"+address)
 	}
 	if err != nil {

@@ -7,15 +7,13 @@ import (
 	"os"
 
 	"github.com/coreos/go-systemd/v22/journal"
-
-	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 )
 
 // newLogger writes one line an event, with times in UTC.
-func newLogger(cfg config.Config, level slog.Leveler, w io.Writer) *slog.Logger {
+func newLogger(asJSON bool, level slog.Leveler, w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: inUTC}
 	handler := func(w io.Writer) slog.Handler {
-		if cfg.Log.JSON {
+		if asJSON {
 			return slog.NewJSONHandler(w, opts)
 		}
 		return slog.NewTextHandler(w, opts)

@@ -31,7 +31,7 @@ func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, s
 		}
 		progress, end := screen.follow(name)
 		a.runner.Progress = progress
-		report := run(ctx, task, schedule.Window(a.now()), drain)
+		report := run(ctx, task, schedule.Window(a.parts.now()), drain)
 		end()
 		if report.Outcome == tasks.Busy {
 			a.log.Warn("another run of the task is at work; nothing done (see --wait)", "task", name)

@@ -54,5 +54,3 @@ func planOf(cfg config.Config) status.Plan {
 	s := cfg.Schedule
 	return status.Plan{Rotate: s.Rotate, Janitor: s.Janitor, Timezone: s.Timezone, TokenTTL: s.TokenTTL}
 }
-
-func utcNow() time.Time { return time.Now().UTC() }

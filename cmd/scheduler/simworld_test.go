@@ -10,17 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
-	"github.com/token-scheduler/token-scheduler/ledger"
-	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
-	"github.com/token-scheduler/token-scheduler/tasks/janitor"
-	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 	"github.com/token-scheduler/token-scheduler/tests/sim"
-	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // simTimes are the times that a world goes by.
@@ -114,62 +107,42 @@ func (w *simWorld) now(p *simProc) time.Time {
 	return time.Now().Add(p.offset).UTC()
 }
 
+// daemon builds the program as it ships, from the world's servers.
 func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
-		log = newLogger(config.Config{}, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
+		log = newLogger(false, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
 	}
-	now := func() time.Time { return w.now(p) }
-	porta, redis, record := w.porta.As(p.net), w.redis.As(p.net), sim.NewLedger(w.redis.As(p.net))
-	client, err := zync.NewClient(zync.Options{URL: "http://zync", Now: now, Transport: w.zync.As(p.net)})
+	cfg := config.Config{Name: "sim", Zync: config.Zync{Endpoint: "http://zync", Concurrency: 3}, Schedule: config.Schedule{
+		Rotate: mustParse(w.times.rotate), Janitor: mustParse(w.times.janitor), Timezone: time.UTC, TokenTTL: w.times.ttl,
+	}}
+	a, err := newApp(cfg, w.parts(p), log)
 	if err != nil {
 		return nil, err
 	}
-	openWriter := func(ctx context.Context, task string) (*sim.Writer, error) {
-		if off := time.Until(now()).Abs(); off > w.times.ttl/2 {
-			return nil, errors.New("clock skew")
-		}
-		return porta.OpenWriter(ctx, task, w.times.lease)
-	}
-	registry := prometheus.NewRegistry()
-	o := rotate.Options{
-		Tenants: porta, Accepts: porta.Accepts, Ledger: record, Bookmark: record, Zync: client, Now: now, TTL: w.times.ttl, Concurrency: 3,
-		Metrics: rotate.NewMetrics(registry, w.times.ttl, now),
-		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
-			writer, err := openWriter(ctx, tasks.Rotate)
-			if err != nil {
-				return nil, err
+	return a.newDaemon(), nil
+}
+
+// parts are the world's servers as a process reaches them.
+func (w *simWorld) parts(p *simProc) parts {
+	now := func() time.Time { return w.now(p) }
+	porta, redis := w.porta.As(p.net), w.redis.As(p.net)
+	return parts{
+		tenants: porta,
+		stale:   porta.Stale(),
+		openWriter: func(ctx context.Context, task string) (writer, error) {
+			if off := time.Until(now()).Abs(); off > w.times.ttl/2 {
+				return nil, errors.New("clock skew")
 			}
-			return writer, nil
+			return porta.OpenWriter(ctx, task, w.times.lease)
 		},
+		ledger:    sim.NewLedger(redis),
+		redis:     redis,
+		zync:      w.zync.As(p.net),
+		now:       now,
+		leaseLife: w.times.lease,
+		beat:      w.times.beat,
 	}
-	j := janitor.Options{
-		Tokens: porta.Stale(), Ledger: record, Purged: janitor.NewPurged(registry), Now: now,
-		OpenWriter: func(ctx context.Context) (janitor.Writer, error) {
-			writer, err := openWriter(ctx, tasks.Janitor)
-			if err != nil {
-				return nil, err
-			}
-			return writer, nil
-		},
-	}
-	locker := locks.New(redis, "p:", w.times.lease, "")
-	runner := &tasks.Runner{
-		Leases: leases{locker}, Record: record, Log: log, Now: now,
-		Metrics: tasks.NewMetrics(registry, tasks.Rotate, tasks.Janitor),
-	}
-	hourly, weekly := mustParse(w.times.rotate), mustParse(w.times.janitor)
-	alone := *runner
-	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
-	memory := ledger.NewMemory()
-	without := o
-	without.Ledger, without.Bookmark = memory, memory
-	return daemon.New(daemon.Options{
-		Leases: leases{locker}, Record: record, Log: log, Now: now, TokenTTL: w.times.ttl, Beat: w.times.beat, Registry: registry,
-		Rotate:  daemon.Job{Task: rotate.New(o), Schedule: hourly, Runner: runner},
-		Janitor: daemon.Job{Task: janitor.New(j), Schedule: weekly, Runner: runner},
-		Alone:   daemon.Job{Task: rotate.New(without), Schedule: hourly, Runner: &alone},
-	}), nil
 }
 
 func mustParse(spec string) tasks.Schedule {
