@@ -56,7 +56,7 @@ manifests: .tools/kustomize .tools/kubectl-validate
 
 ## docs: the page of the flags
 docs:
-	UPDATE=1 go test -count=1 -run TestConfigurationPage ./cmd/scheduler
+	UPDATE=1 go test -count=1 -run TestConfigurationPage ./cmd/scheduler/config
 
 ## container: the image, built and run with buildah; LOCAL=1 asks no registry
 container:

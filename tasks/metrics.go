@@ -11,11 +11,11 @@ import (
 // Metrics count runs. Every label value exists from the start, so that a rate
 // over them has a zero to begin at.
 type Metrics struct {
-	runs        *prometheus.CounterVec
-	duration    *prometheus.HistogramVec
-	lastSuccess *prometheus.GaugeVec
+	runs         *prometheus.CounterVec
+	duration     *prometheus.HistogramVec
+	lastSuccess  *prometheus.GaugeVec
 	lastComplete *prometheus.GaugeVec
-	nextRun     *prometheus.GaugeVec
+	nextRun      *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics of the tasks named.

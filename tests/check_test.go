@@ -91,7 +91,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		"insert":             {"grant INSERT on access_tokens", "failure", "1142", nil, revoke("INSERT", "access_tokens")},
 		"update":             {"grant UPDATE on access_tokens", "failure", "1142", nil, revoke("UPDATE", "access_tokens")},
 		"delete":             {"grant DELETE on access_tokens", "failure", "1142", nil, revoke("DELETE", "access_tokens")},
-		"trigger gone":       {"trigger", "warning", "not to be seen", nil, func(w *world) { w.exec("DROP TRIGGER access_tokens_tenant_id") }},
+		"trigger gone":       {"trigger", "warning", "not visible", nil, func(w *world) { w.exec("DROP TRIGGER access_tokens_tenant_id") }},
 		"no admin":           {"tenants", "warning", "1 of them without an admin", nil, func(w *world) { w.exec("UPDATE users SET role = 'member' WHERE account_id = 3") }},
 		"no master":          {"tenants", "failure", "no master", nil, func(w *world) { w.exec("UPDATE accounts SET master = NULL") }},
 		"no legacy tokens":   {"sync tokens", "ok", "have expired", nil, func(w *world) { w.exec("DELETE FROM access_tokens WHERE expires_at IS NULL") }},
@@ -169,7 +169,7 @@ func TestCheckOfAnotherRedis(t *testing.T) {
 	must(t, client.Do(t.Context(), acl...).Err())
 	env := map[string]string{"REDIS_USERNAME": "scheduler", "REDIS_PASSWORD": "pw"}
 	w.expectFinding(env, "redis ledger", "ok", "can be recorded")
-	w.expectFinding(env, "redis eviction", "ok", "not for this user")
+	w.expectFinding(env, "redis eviction", "ok", "may not read")
 	must(t, client.Do(t.Context(), "ACL", "SETUSER", "scheduler", "-@scripting").Err())
 	w.expectFinding(env, "redis lease", "failure", "NOPERM")
 	must(t, client.Do(t.Context(), "ACL", "SETUSER", "scheduler", "+@scripting", "-hset").Err())

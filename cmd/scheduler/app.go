@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -18,141 +17,108 @@ import (
 	"github.com/token-scheduler/token-scheduler/zync"
 )
 
-const (
-	// leaseLife is how long a leader or a run that died keeps its place.
-	leaseLife = 15 * time.Second
-	// tolerableSkew is how far MySQL's clock may be from ours without a word.
-	tolerableSkew = time.Minute
-)
-
-// app holds what the daemon and --run-once share.
+// app is the tasks and what runs them, for the daemon and for --run-once.
 type app struct {
-	cfg      config
-	live     *live
+	cfg      config.Config
 	log      *slog.Logger
-	pool     *sqlx.DB
-	writers  map[string]*db.Writers // by task
-	redis    redis.UniversalClient
+	parts    parts
 	registry *prometheus.Registry
-	self     holder
-	locker   *locks.Locker
-	ledger   *ledger.Ledger
-	status   *statusSource
+	leases   leases
 	runner   *tasks.Runner
 	rotate   *rotate.Rotation
 	alone    *rotate.Rotation // as rotate, but for a time without Redis
 	janitor  *janitor.Janitor
-	now      func() time.Time
 }
 
-// keyPrefix begins each key of an installation. Its name is a hash tag, so that
-// one slot of a Redis Cluster holds them all.
-func keyPrefix(cfg config) string { return "token-scheduler:{" + cfg.name + "}:" }
-
-// newApp wires the program. It connects to nothing yet.
-func newApp(cfg config, live *live, log *slog.Logger) (*app, error) {
-	live.follow(&cfg)
-	a := &app{cfg: cfg, live: live, log: log, now: func() time.Time { return time.Now().UTC() }}
-	var err error
-	if a.pool, err = db.Open(cfg.database); err != nil {
-		return nil, err
-	}
-	if a.redis, err = locks.Open(cfg.redis); err != nil {
-		return nil, err
-	}
-	a.writers = map[string]*db.Writers{}
-	for _, task := range []string{tasks.Rotate, tasks.Janitor} {
-		a.writers[task] = db.NewWriters(a.pool, db.WriterOptions{Task: task, LeaseLife: leaseLife, MaxSkew: cfg.tokenTTL / 2})
-	}
-	a.registry = newRegistry()
-	prefix := keyPrefix(cfg)
-	a.self = newHolder(cfg, a.now())
-	a.locker = locks.New(a.redis, prefix, leaseLife, a.self.encode())
-	a.ledger = ledger.New(a.redis, prefix, a.self.String())
-	a.status = &statusSource{redis: a.redis, ledger: a.ledger, prefix: prefix, cfg: cfg, now: a.now}
+// newApp builds the program from its parts. The error is about the configuration
+// alone.
+func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
+	a := &app{cfg: cfg, log: log, parts: p, registry: newRegistry()}
+	a.leases = leases{locks.New(p.redis, cfg.KeyPrefix(), p.leaseLife, p.self.Encode())}
 	a.runner = &tasks.Runner{
-		Leases:  leases{a.locker},
-		Record:  a.ledger,
+		Leases:  a.leases,
+		Record:  p.ledger,
 		Metrics: tasks.NewMetrics(a.registry, tasks.Rotate, tasks.Janitor),
 		Log:     log,
-		Now:     a.now,
-		Wait:    cfg.wait,
+		Now:     p.now,
+		Wait:    cfg.ByHand.Wait,
 	}
 	a.janitor = janitor.New(janitor.Options{
-		Tokens:     db.NewStaleTokens(a.pool),
-		OpenWriter: func(ctx context.Context) (janitor.Writer, error) { return a.openWriter(ctx, tasks.Janitor) },
-		Ledger:     a.ledger,
+		Tokens:     p.stale,
+		OpenWriter: func(ctx context.Context) (janitor.Writer, error) { return p.openWriter(ctx, tasks.Janitor) },
+		Ledger:     p.ledger,
 		Purged:     janitor.NewPurged(a.registry),
-		Now:        a.now,
-		DryRun:     cfg.dryRun,
+		Now:        p.now,
+		DryRun:     cfg.ByHand.DryRun,
 	})
-	return a, a.addRotations()
-}
-
-// addRotations makes the rotation on Redis's ledger and the one without.
-func (a *app) addRotations() error {
-	client, err := zync.NewClient(zync.Options{
-		URL: a.cfg.zyncEndpoint, Token: a.live.zyncToken, Now: a.now,
-		Transport: zync.NewTransport(zync.TransportOptions{Connections: a.cfg.pushConcurrency}),
-	})
+	o, err := a.rotateOptions()
 	if err != nil {
-		return err
-	}
-	tenants := db.NewTenants(a.pool, a.cfg.impersonation)
-	o := rotate.Options{
-		Tenants:     tenants,
-		Missing:     db.NewTokens(a.pool).Missing,
-		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return a.openWriter(ctx, tasks.Rotate) },
-		Ledger:      a.ledger,
-		Bookmark:    a.ledger,
-		Zync:        client,
-		Metrics:     rotate.NewMetrics(a.registry, a.cfg.tokenTTL, a.now),
-		Now:         a.now,
-		TTL:         a.cfg.tokenTTL,
-		Concurrency: a.cfg.pushConcurrency,
-		Rate:        a.cfg.pushRate,
-		Only:        a.cfg.tenants,
-		Force:       a.cfg.force,
-		DryRun:      a.cfg.dryRun,
-		Revoke:      a.cfg.revoke,
-	}
-	if a.cfg.runOnce {
-		o.RetryFor = a.cfg.retryFor
-	}
-	if a.cfg.verify {
-		porta, err := zync.NewPorta(zync.PortaOptions{
-			URL: a.cfg.portaEndpoint, Token: a.live.zyncToken, Transport: zync.NewTransport(zync.TransportOptions{}),
-		})
-		if err != nil {
-			return err
-		}
-		o.Verify = porta.Verify
+		return nil, err
 	}
 	a.rotate = rotate.New(o)
 	memory := ledger.NewMemory()
 	o.Ledger, o.Bookmark = memory, memory
 	a.alone = rotate.New(o)
-	return nil
+	return a, nil
 }
 
-// openWriter takes the one connection that may write for a task.
-func (a *app) openWriter(ctx context.Context, task string) (*db.Writer, error) {
-	writer, err := a.writers[task].Open(ctx)
+// rotateOptions are those of a rotation with Redis's ledger.
+func (a *app) rotateOptions() (rotate.Options, error) {
+	cfg, p := a.cfg, a.parts
+	client, err := zync.NewClient(zync.Options{URL: cfg.Zync.Endpoint, Token: p.zyncToken, Now: p.now, Transport: p.zync})
 	if err != nil {
-		return nil, err
+		return rotate.Options{}, err
 	}
-	if skew := writer.Skew(); skew.Abs() > tolerableSkew {
-		a.log.Warn("MySQL's clock and ours differ; check time synchronisation on both", "task", task, "skew", skew)
+	o := rotate.Options{
+		Tenants:     p.tenants,
+		Missing:     p.tenants.Missing,
+		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return p.openWriter(ctx, tasks.Rotate) },
+		Ledger:      p.ledger,
+		Bookmark:    p.ledger,
+		Zync:        client,
+		Metrics:     rotate.NewMetrics(a.registry, cfg.Schedule.TokenTTL, p.now),
+		Now:         p.now,
+		TTL:         cfg.Schedule.TokenTTL,
+		Concurrency: cfg.Zync.Concurrency,
+		Rate:        cfg.Zync.Rate,
+		Only:        cfg.ByHand.Tenants,
+		Force:       cfg.ByHand.Force,
+		DryRun:      cfg.ByHand.DryRun,
+		Revoke:      cfg.ByHand.Revoke,
 	}
-	return writer, nil
+	if cfg.ByHand.RunOnce {
+		o.RetryFor = cfg.Zync.RetryFor
+	}
+	if cfg.Porta.Verify {
+		porta, err := zync.NewPorta(zync.PortaOptions{URL: cfg.Porta.Endpoint, Token: p.zyncToken, Transport: p.porta})
+		if err != nil {
+			return rotate.Options{}, err
+		}
+		o.Verify = porta.Verify
+	}
+	return o, nil
 }
 
-func (a *app) close() {
-	_ = a.redis.Close()
-	_ = a.pool.Close()
+// newDaemon returns what runs the tasks on their schedules.
+func (a *app) newDaemon() *daemon.Daemon {
+	alone := *a.runner
+	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
+	s := a.cfg.Schedule
+	return daemon.New(daemon.Options{
+		Leases:   a.leases,
+		Rotate:   daemon.Job{Task: a.rotate, Schedule: s.Rotate, Runner: a.runner},
+		Janitor:  daemon.Job{Task: a.janitor, Schedule: s.Janitor, Runner: a.runner},
+		Alone:    daemon.Job{Task: a.alone, Schedule: s.Rotate, Runner: &alone},
+		Record:   a.parts.ledger,
+		TokenTTL: s.TokenTTL,
+		Beat:     a.parts.beat,
+		Log:      a.log,
+		Now:      a.parts.now,
+		Registry: a.registry,
+	})
 }
 
-// leases hands the locker's leases to the runner.
+// leases hands the locker's leases to the runner and the daemon.
 type leases struct{ locker *locks.Locker }
 
 func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
@@ -163,45 +129,14 @@ func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
 	return lease, nil
 }
 
-// daemon runs until it is told to stop.
-func (a *app) daemon(stop *stopping) int {
-	d := a.newDaemon(stop)
-	shutdown, err := a.serve(d)
-	if err != nil {
-		a.log.Error("no listener; choose another --listen (LISTEN_ADDRESS)", "err", err)
-		return exitUsage
-	}
-	defer shutdown()
-	a.logConfiguration()
-	defer a.live.onHangup(a.log)()
-	systemd := service{a.log}
-	defer systemd.watch(d)()
-	systemd.say("READY=1")
-	go func() {
-		<-stop.drain
-		systemd.say("STOPPING=1")
-	}()
-	d.run()
-	a.log.Info("token-scheduler has stopped")
-	return exitDone
-}
-
-func (a *app) newDaemon(stop *stopping) *daemon {
-	alone := *a.runner
-	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
-	d := &daemon{
-		leaders:  leases{a.locker},
-		rotate:   newJob(a.rotate, a.cfg.rotate, a.runner, stop.drain),
-		janitor:  newJob(a.janitor, a.cfg.janitor, a.runner, stop.drain),
-		alone:    newJob(a.alone, a.cfg.rotate, &alone, stop.drain),
-		record:   a.ledger,
-		stop:     stop,
-		location: a.cfg.timezone,
-		log:      a.log,
-		now:      a.now,
-		ttl:      a.cfg.tokenTTL,
-		every:    beatEvery,
-		gauges:   newGauges(a.registry),
-	}
-	return d.begin()
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "token_scheduler_build_info", Help: "Always 1; its label is the program's version.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	registry.MustRegister(build, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 )
 
 const healthcheckTimeout = 3 * time.Second
@@ -15,12 +17,12 @@ const healthcheckTimeout = 3 * time.Second
 // healthcheck asks the daemon on this machine whether it lives. Behind basic
 // authentication, whose password is nowhere in clear, it is enough that it
 // answers.
-func healthcheck(ctx context.Context, cfg config, stderr io.Writer) int {
+func healthcheck(ctx context.Context, listen config.Listen, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	address := loopback(cfg.listen) + "/healthz"
+	address := loopback(listen.Address) + "/healthz"
 	err := askHealth(ctx, "http://"+address)
-	if err != nil && cfg.webConfig != "" {
+	if err != nil && listen.WebConfig != "" {
 		err = askHealth(ctx, "https://"+address)
 	}
 	if err != nil {

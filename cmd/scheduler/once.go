@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,38 +14,47 @@ import (
 
 // once runs the tasks that were asked for, one after the other, and prints what
 // came of them.
-func (a *app) once(stop *stopping, screen *screen, stdout io.Writer) int {
+func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, stdout io.Writer) int {
 	var reports []tasks.Report
-	for _, name := range a.cfg.tasks {
-		if stop.draining() {
+	for _, name := range a.cfg.ByHand.Tasks {
+		if draining(drain) {
 			break
 		}
 		var task tasks.Task = a.rotate
-		schedule := a.cfg.rotate
+		schedule := a.cfg.Schedule.Rotate
 		if name == tasks.Janitor {
-			task, schedule = a.janitor, a.cfg.janitor
+			task, schedule = a.janitor, a.cfg.Schedule.Janitor
 		}
 		run := a.runner.Run
-		if a.cfg.dryRun {
+		if a.cfg.ByHand.DryRun {
 			run = a.runner.DryRun
 		}
 		progress, end := screen.follow(name)
 		a.runner.Progress = progress
-		report := run(stop.ctx, task, schedule.Window(a.now()), stop.drain)
+		report := run(ctx, task, schedule.Window(a.parts.now()), drain)
 		end()
 		if report.Outcome == tasks.Busy {
 			a.log.Warn("another run of the task is at work; nothing done (see --wait)", "task", name)
 		}
 		reports = append(reports, report)
 	}
-	if err := printReports(stdout, reports, a.cfg.reportJSON); err != nil {
+	if err := printReports(stdout, reports, a.cfg.ByHand.ReportJSON); err != nil {
 		a.log.Error("report not printed", "err", err)
 		return exitFailed
 	}
-	if len(reports) < len(a.cfg.tasks) {
+	if len(reports) < len(a.cfg.ByHand.Tasks) {
 		return exitFailed
 	}
 	return exitCode(reports)
+}
+
+func draining(drain <-chan struct{}) bool {
+	select {
+	case <-drain:
+		return true
+	default:
+		return false
+	}
 }
 
 // exitCode is that of the worst report: a failure before a busy task.
@@ -99,7 +109,7 @@ func writeLine(w io.Writer, report tasks.Report) {
 
 func writeTable(w io.Writer, report tasks.Report) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(table, "%s\t%s in %s\n", report.Task, report.Outcome, short(report.Duration))
+	_, _ = fmt.Fprintf(table, "%s\t%s in %s\n", report.Task, report.Outcome, report.Duration.Round(time.Millisecond))
 	for _, count := range report.Result.Counts {
 		_, _ = fmt.Fprintf(table, "  %s\t%d\n", strings.ReplaceAll(count.Name, "_", " "), count.N)
 	}

@@ -10,15 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/token-scheduler/token-scheduler/ledger"
-	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/tasks"
-	"github.com/token-scheduler/token-scheduler/tasks/janitor"
-	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 	"github.com/token-scheduler/token-scheduler/tests/sim"
-	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // simTimes are the times that a world goes by.
@@ -63,7 +58,8 @@ type cached struct {
 // simProc is one scheduler: the daemon's own code, on the world's servers.
 type simProc struct {
 	net    *sim.Process
-	stop   *stopping
+	drain  chan struct{}
+	cancel context.CancelCauseFunc
 	ended  chan struct{}
 	offset time.Duration // of its clock, guarded by the world
 }
@@ -90,16 +86,16 @@ var fair = sim.Weather{Latency: 20 * time.Millisecond}
 
 // boot starts a scheduler whose clock is off.
 func (w *simWorld) boot(offset time.Duration) *simProc {
-	p := &simProc{net: &sim.Process{}, ended: make(chan struct{}), offset: offset}
-	p.stop = &stopping{drain: make(chan struct{}), quit: make(chan struct{})}
-	p.stop.ctx, p.stop.cancel = context.WithCancelCause(context.Background())
+	p := &simProc{net: &sim.Process{}, drain: make(chan struct{}), ended: make(chan struct{}), offset: offset}
 	d, err := w.daemon(p)
 	if err != nil {
 		panic(err)
 	}
+	var life context.Context
+	life, p.cancel = context.WithCancelCause(context.Background())
 	go func() {
 		defer close(p.ended)
-		d.run()
+		d.Run(life, p.drain)
 	}()
 	return p
 }
@@ -111,64 +107,42 @@ func (w *simWorld) now(p *simProc) time.Time {
 	return time.Now().Add(p.offset).UTC()
 }
 
-func (w *simWorld) daemon(p *simProc) (*daemon, error) {
+// daemon builds the program as it ships, from the world's servers.
+func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
-		log = newLogger(config{}, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
+		log = newLogger(false, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
 	}
-	now := func() time.Time { return w.now(p) }
-	porta, redis, record := w.porta.As(p.net), w.redis.As(p.net), sim.NewLedger(w.redis.As(p.net))
-	client, err := zync.NewClient(zync.Options{URL: "http://zync", Now: now, Transport: w.zync.As(p.net)})
+	cfg := config.Config{Name: "sim", Zync: config.Zync{Endpoint: "http://zync", Concurrency: 3}, Schedule: config.Schedule{
+		Rotate: mustParse(w.times.rotate), Janitor: mustParse(w.times.janitor), Timezone: time.UTC, TokenTTL: w.times.ttl,
+	}}
+	a, err := newApp(cfg, w.parts(p), log)
 	if err != nil {
 		return nil, err
 	}
-	openWriter := func(ctx context.Context, task string) (*sim.Writer, error) {
-		if off := time.Until(now()).Abs(); off > w.times.ttl/2 {
-			return nil, errors.New("clock skew")
-		}
-		return porta.OpenWriter(ctx, task, w.times.lease)
-	}
-	registry := prometheus.NewRegistry()
-	o := rotate.Options{
-		Tenants: porta, Missing: porta.Missing, Ledger: record, Bookmark: record, Zync: client, Now: now, TTL: w.times.ttl, Concurrency: 3,
-		Metrics: rotate.NewMetrics(registry, w.times.ttl, now),
-		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
-			writer, err := openWriter(ctx, tasks.Rotate)
-			if err != nil {
-				return nil, err
+	return a.newDaemon(), nil
+}
+
+// parts are the world's servers as a process reaches them.
+func (w *simWorld) parts(p *simProc) parts {
+	now := func() time.Time { return w.now(p) }
+	porta, redis := w.porta.As(p.net), w.redis.As(p.net)
+	return parts{
+		tenants: porta,
+		stale:   porta.Stale(),
+		openWriter: func(ctx context.Context, task string) (writer, error) {
+			if off := time.Until(now()).Abs(); off > w.times.ttl/2 {
+				return nil, errors.New("clock skew")
 			}
-			return writer, nil
+			return porta.OpenWriter(ctx, task, w.times.lease)
 		},
+		ledger:    sim.NewLedger(redis),
+		redis:     redis,
+		zync:      w.zync.As(p.net),
+		now:       now,
+		leaseLife: w.times.lease,
+		beat:      w.times.beat,
 	}
-	j := janitor.Options{
-		Tokens: porta.Stale(), Ledger: record, Purged: janitor.NewPurged(registry), Now: now,
-		OpenWriter: func(ctx context.Context) (janitor.Writer, error) {
-			writer, err := openWriter(ctx, tasks.Janitor)
-			if err != nil {
-				return nil, err
-			}
-			return writer, nil
-		},
-	}
-	locker := locks.New(redis, "p:", w.times.lease, "")
-	runner := &tasks.Runner{
-		Leases: leases{locker}, Record: record, Log: log, Now: now,
-		Metrics: tasks.NewMetrics(registry, tasks.Rotate, tasks.Janitor),
-	}
-	hourly, weekly := mustParse(w.times.rotate), mustParse(w.times.janitor)
-	alone := *runner
-	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
-	memory := ledger.NewMemory()
-	without := o
-	without.Ledger, without.Bookmark = memory, memory
-	d := &daemon{
-		leaders: leases{locker}, record: record, stop: p.stop, location: time.UTC, log: log, now: now,
-		ttl: w.times.ttl, every: w.times.beat, gauges: newGauges(registry),
-		rotate:  newJob(rotate.New(o), hourly, runner, p.stop.drain),
-		janitor: newJob(janitor.New(j), weekly, runner, p.stop.drain),
-		alone:   newJob(rotate.New(without), hourly, &alone, p.stop.drain),
-	}
-	return d.begin(), nil
 }
 
 func mustParse(spec string) tasks.Schedule {
@@ -183,16 +157,16 @@ func mustParse(spec string) tasks.Schedule {
 func (p *simProc) end(kill bool) {
 	if kill {
 		p.net.Kill()
-		p.stop.cancel(sim.ErrKilled)
+		p.cancel(sim.ErrKilled)
 	}
 	p.net.Resume()
-	close(p.stop.drain)
+	close(p.drain)
 	if kill {
 		<-p.ended
 		return
 	}
-	grace := time.AfterFunc(25*time.Second, func() { p.stop.cancel(errGraceOver) })
+	grace := time.AfterFunc(25*time.Second, func() { p.cancel(errors.New("the grace is over")) })
 	<-p.ended
 	grace.Stop()
-	p.stop.cancel(nil)
+	p.cancel(nil)
 }

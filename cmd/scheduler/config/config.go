@@ -1,0 +1,85 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+const (
+	// LeaseLife is how long the lease of a dead leader, or of a dead run, stays
+	// taken.
+	LeaseLife = 15 * time.Second
+	// TolerableSkew is the largest difference between MySQL's clock and ours that
+	// needs no warning.
+	TolerableSkew = time.Minute
+)
+
+// Config is the configuration after validation.
+type Config struct {
+	Name          string // of the installation
+	Database      db.Options
+	Redis         locks.Options
+	Zync          Zync
+	Porta         Porta
+	Schedule      Schedule
+	Listen        Listen
+	Log           Log
+	ShutdownGrace time.Duration
+	ByHand        ByHand
+}
+
+// Zync is how tokens are pushed.
+type Zync struct {
+	Endpoint    string
+	Token       secret.Text   // empty: no credential is sent
+	Concurrency int           // pushes at a time; zero finds out how many help
+	Rate        float64       // pushes a second at most; zero is no limit
+	RetryFor    time.Duration // how long --run-once retries temporary failures
+}
+
+// Porta is who owns a sync token, and how Porta is asked.
+type Porta struct {
+	ImpersonationAdmin string
+	Endpoint           string // empty: each tenant's own
+	Verify             bool   // try a run's first token before it is pushed
+}
+
+// Schedule is when the tasks run, and how long a token lives.
+type Schedule struct {
+	Rotate, Janitor tasks.Schedule
+	Timezone        *time.Location
+	TokenTTL        time.Duration
+}
+
+// Listen is where the daemon answers HTTP requests.
+type Listen struct {
+	Address   string // empty: nowhere
+	WebConfig string // a file for TLS and authentication; empty for plain HTTP
+}
+
+// Log is how events are logged.
+type Log struct {
+	JSON  bool
+	Level slog.Level
+}
+
+// ByHand is what --run-once is asked to do, and the form of the report.
+type ByHand struct {
+	RunOnce    bool
+	Tasks      []string
+	Tenants    []int64 // account ids; empty for everyone
+	Force      bool
+	Revoke     bool
+	DryRun     bool
+	Wait       time.Duration
+	ReportJSON bool
+}
+
+// KeyPrefix begins every key of the installation on Redis. The name is a hash tag,
+// so that all keys share one slot of a Redis Cluster.
+func (c Config) KeyPrefix() string { return "token-scheduler:{" + c.Name + "}:" }

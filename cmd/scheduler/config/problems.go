@@ -1,0 +1,60 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Problems is the error of a configuration that can't be used: all that is wrong,
+// each with the names of the flag and the variable.
+type Problems []string
+
+// Error implements error.
+func (p Problems) Error() string {
+	return strings.Join(append([]string{"the configuration is not usable:"}, p...), "\n  ")
+}
+
+func (p *Problems) add(setting string, err error) {
+	*p = append(*p, setting+": "+err.Error())
+}
+
+func (p *Problems) err() error {
+	if len(*p) == 0 {
+		return nil
+	}
+	return *p
+}
+
+func (p *Problems) require(setting, value string) bool {
+	if value == "" {
+		p.add(setting, errors.New("required"))
+	}
+	return value != ""
+}
+
+func (p *Problems) duration(setting, value string, least time.Duration) time.Duration {
+	d, err := time.ParseDuration(value)
+	if err != nil {
+		p.add(setting, fmt.Errorf("%q is not a duration such as 90s, 10m or 24h", value))
+	} else if d < least {
+		p.add(setting, fmt.Errorf("%s is less than %s", value, least))
+	}
+	return d
+}
+
+func (p *Problems) oneOf(setting, value string, choices ...string) {
+	if !slices.Contains(choices, value) {
+		p.add(setting, fmt.Errorf("%q is none of %s", value, strings.Join(choices, ", ")))
+	}
+}
+
+func (p *Problems) httpURL(setting, value string) {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		p.add(setting, errors.New("want http://host or https://host"))
+	}
+}

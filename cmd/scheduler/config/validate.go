@@ -1,0 +1,162 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/token-scheduler/token-scheduler/secret"
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+// Config validates the flags. The error is of type [Problems] and names all that is
+// wrong.
+func (f Flags) Config() (Config, error) {
+	problems := Problems(slices.Clone(f.problems))
+	cfg := Config{Name: f.Name}
+	for _, check := range []func(*Problems, *Config){
+		f.checkDatabase, f.checkRedis, f.checkZync, f.checkPorta, f.checkSchedule, f.checkOperation, f.checkByHand,
+	} {
+		check(&problems, &cfg)
+	}
+	return cfg, problems.err()
+}
+
+func (f Flags) checkZync(p *Problems, cfg *Config) {
+	const setting = "--zync-endpoint (ZYNC_ENDPOINT)"
+	cfg.Zync = Zync{Endpoint: f.ZyncEndpoint, Token: secret.New(f.ZyncAuthenticationToken)}
+	if f.ZyncEndpoint != "" {
+		p.httpURL(setting, f.ZyncEndpoint)
+	} else if !f.Status && !f.Healthcheck {
+		p.require(setting, "")
+	}
+	if strings.ContainsAny(f.ZyncAuthenticationToken, "\"\r\n\\") {
+		p.add("--zync-authentication-token (ZYNC_AUTHENTICATION_TOKEN)", errors.New("holds a quote, backslash or line break"))
+	}
+	if f.PushConcurrency != "auto" {
+		n, err := strconv.Atoi(f.PushConcurrency)
+		if err != nil || n < 1 || n > 256 {
+			p.add("--push-concurrency (PUSH_CONCURRENCY)", fmt.Errorf("%q is not a number from 1 to 256, nor auto", f.PushConcurrency))
+		}
+		cfg.Zync.Concurrency = n
+	}
+	rate, err := strconv.ParseFloat(f.PushRate, 64)
+	if err != nil || !(rate == 0 || (rate >= 0.01 && rate <= 1e6)) {
+		p.add("--push-rate (PUSH_RATE)", fmt.Errorf("%q is not 0, nor a number from 0.01 to 1000000", f.PushRate))
+	}
+	cfg.Zync.Rate = rate
+	cfg.Zync.RetryFor = p.duration("--retry-for (RETRY_FOR)", f.RetryFor, time.Second)
+}
+
+func (f Flags) checkPorta(p *Problems, cfg *Config) {
+	cfg.Porta = Porta{ImpersonationAdmin: f.ImpersonationAdmin, Endpoint: f.PortaEndpoint, Verify: f.Verify == "canary"}
+	if f.PortaEndpoint != "" {
+		p.httpURL("--porta-endpoint (PORTA_ENDPOINT)", f.PortaEndpoint)
+	}
+	p.oneOf("--verify (VERIFY)", f.Verify, "canary", "off")
+}
+
+func (f Flags) checkSchedule(p *Problems, cfg *Config) {
+	const rotate, ttl = "--rotate-schedule (ROTATE_SCHEDULE)", "--token-ttl (TOKEN_TTL)"
+	location, err := time.LoadLocation(f.Timezone)
+	if err != nil || f.Timezone == "Local" {
+		p.add("--timezone (SCHEDULE_TIMEZONE)", fmt.Errorf("no time zone %q; want a name such as UTC or Europe/Berlin", f.Timezone))
+		location = time.UTC
+	}
+	s := &cfg.Schedule
+	s.Timezone = location
+	if s.Janitor, err = tasks.ParseSchedule(f.JanitorSchedule, location); err != nil {
+		p.add("--janitor-schedule (JANITOR_SCHEDULE)", err)
+	}
+	s.TokenTTL = p.duration(ttl, f.TokenTTL, time.Second)
+	if s.TokenTTL%time.Second != 0 {
+		p.add(ttl, errors.New("must be whole seconds, as Porta's columns are"))
+	}
+	if s.Rotate, err = tasks.ParseSchedule(f.RotateSchedule, location); err != nil {
+		p.add(rotate, err)
+		return
+	}
+	if longest := s.Rotate.LongestWindow(time.Now()); s.TokenTTL > 0 && s.TokenTTL < 2*longest {
+		p.add(ttl, fmt.Errorf("%s is less than twice the longest time between two rotations, %s", f.TokenTTL, longest))
+	}
+}
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+
+func (f Flags) checkOperation(p *Problems, cfg *Config) {
+	cfg.Listen = Listen{Address: f.Listen, WebConfig: f.WebConfigFile}
+	if f.Listen != "" {
+		if _, port, err := net.SplitHostPort(f.Listen); err != nil || port == "" {
+			p.add("--listen (LISTEN_ADDRESS)", errors.New("want host:port or :port"))
+		}
+	}
+	if err := web.Validate(f.WebConfigFile); err != nil {
+		p.add("--web-config-file (WEB_CONFIG_FILE)", err)
+	}
+	cfg.Log.JSON = f.LogFormat == "json"
+	p.oneOf("--log-format (LOG_FORMAT)", f.LogFormat, "text", "json")
+	p.oneOf("--log-level (LOG_LEVEL)", strings.ToLower(f.LogLevel), "debug", "info", "warn", "error")
+	_ = cfg.Log.Level.UnmarshalText([]byte(f.LogLevel)) // checked above
+	if !namePattern.MatchString(f.Name) {
+		p.add("--name (SCHEDULER_NAME)", errors.New("want 1 to 100 letters, digits, dots, hyphens or underscores"))
+	}
+	cfg.ShutdownGrace = p.duration("--shutdown-grace (SHUTDOWN_GRACE)", f.ShutdownGrace, 0)
+}
+
+func (f Flags) checkByHand(p *Problems, cfg *Config) {
+	h := &cfg.ByHand
+	*h = ByHand{RunOnce: f.RunOnce, Force: f.Force, Revoke: f.Revoke, DryRun: f.DryRun, ReportJSON: f.Report == "json"}
+	h.Tasks = f.tasks(p)
+	h.Tenants = f.tenants(p)
+	rotates := slices.Contains(h.Tasks, tasks.Rotate)
+	for _, flag := range []struct {
+		name          string
+		given, rotate bool // rotate: it means nothing without that task
+	}{
+		{"--task", len(f.Task) > 0, false},
+		{"--tenant", len(f.Tenant) > 0, true},
+		{"--force", f.Force, true},
+		{"--revoke", f.Revoke, true},
+		{"--dry-run", f.DryRun, false},
+	} {
+		switch {
+		case flag.given && !f.RunOnce:
+			p.add(flag.name, errors.New("only with --run-once"))
+		case flag.given && flag.rotate && !rotates:
+			p.add(flag.name, errors.New("only with the task rotate"))
+		}
+	}
+	h.Wait = p.duration("--wait", f.Wait, 0)
+	p.oneOf("--report", f.Report, "text", "json")
+}
+
+// tasks returns the tasks that were named, or all, in the order in which they run.
+func (f Flags) tasks(p *Problems) []string {
+	all := []string{tasks.Rotate, tasks.Janitor}
+	for _, task := range f.Task {
+		p.oneOf("--task", task, all...)
+	}
+	if len(f.Task) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(task string) bool { return !slices.Contains(f.Task, task) })
+}
+
+func (f Flags) tenants(p *Problems) (ids []int64) {
+	for _, text := range f.Tenant {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || id < 1 {
+			p.add("--tenant", fmt.Errorf("%q is not an account id", text))
+		} else if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

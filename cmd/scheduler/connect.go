@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/bsm/redislock"
+	"github.com/jmoiron/sqlx"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/ledger"
+	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
+	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/tasks/janitor"
+	"github.com/token-scheduler/token-scheduler/tasks/rotate"
+	"github.com/token-scheduler/token-scheduler/zync"
+)
+
+// parts are what the program is made of. [connect] fills them with real servers, the
+// simulation with its own, and [newApp] builds the same program from either.
+type parts struct {
+	self       status.Process
+	tenants    tenants
+	stale      janitor.StaleTokens
+	openWriter func(ctx context.Context, task string) (writer, error)
+	ledger     book
+	redis      redislock.RedisClient // for leases
+	zync       http.RoundTripper
+	zyncToken  func() secret.Text // the credential in force
+	porta      http.RoundTripper
+	now        func() time.Time
+	leaseLife  time.Duration
+	beat       time.Duration
+}
+
+// tenants are Porta's tenants and tokens; see [db.Tenants].
+type tenants interface {
+	rotate.Tenants
+	Missing(ctx context.Context, digests []secret.Text) ([]int, error)
+}
+
+// portaTenants are Porta's tenants and tokens in MySQL.
+type portaTenants struct {
+	*db.Tenants
+	*db.Tokens
+}
+
+// writer may change Porta's tokens, for any task; see [db.Writer].
+type writer interface {
+	rotate.Writer
+	janitor.Writer
+}
+
+// book is what Redis remembers; see [ledger.Ledger].
+type book interface {
+	rotate.Ledger
+	rotate.Bookmark
+	janitor.Ledger
+	tasks.Record
+	daemon.Record
+}
+
+// backends are the real servers: the parts that are made of them, and what only they can
+// answer.
+type backends struct {
+	parts
+	mysql  *sqlx.DB
+	client redis.UniversalClient
+	status *status.Source
+}
+
+// connect prepares the real servers. It opens no connection yet: the error is about
+// the configuration alone.
+func connect(cfg config.Config, live *config.Live, log *slog.Logger) (*backends, error) {
+	live.Follow(&cfg)
+	mysql, err := db.Open(cfg.Database)
+	if err != nil {
+		return nil, err
+	}
+	client, err := locks.Open(cfg.Redis)
+	if err != nil {
+		_ = mysql.Close()
+		return nil, err
+	}
+	self := status.ThisProcess(version, planOf(cfg), utcNow())
+	book := ledger.New(client, cfg.KeyPrefix(), self.String())
+	return &backends{
+		mysql: mysql, client: client, status: newStatus(cfg, client, book, utcNow),
+		parts: parts{
+			self:       self,
+			tenants:    portaTenants{db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin), db.NewTokens(mysql)},
+			stale:      db.NewStaleTokens(mysql),
+			openWriter: writers(cfg, mysql, log),
+			ledger:     book,
+			redis:      client,
+			zync:       zync.NewTransport(zync.TransportOptions{Connections: cfg.Zync.Concurrency}),
+			zyncToken:  live.ZyncToken,
+			porta:      zync.NewTransport(zync.TransportOptions{}),
+			now:        utcNow,
+			leaseLife:  config.LeaseLife,
+			beat:       daemon.Beat,
+		},
+	}, nil
+}
+
+// writers opens the one connection that may write for a task.
+func writers(cfg config.Config, pool *sqlx.DB, log *slog.Logger) func(context.Context, string) (writer, error) {
+	openers := map[string]*db.Writers{}
+	for _, task := range []string{tasks.Rotate, tasks.Janitor} {
+		openers[task] = db.NewWriters(pool, db.WriterOptions{
+			Task: task, LeaseLife: config.LeaseLife, MaxSkew: cfg.Schedule.TokenTTL / 2,
+		})
+	}
+	return func(ctx context.Context, task string) (writer, error) {
+		w, err := openers[task].Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if skew := w.Skew(); skew.Abs() > config.TolerableSkew {
+			log.Warn("MySQL's clock and ours differ; check time synchronisation on both", "task", task, "skew", skew)
+		}
+		return w, nil
+	}
+}
+
+func (s *backends) close() {
+	_ = s.client.Close()
+	_ = s.mysql.Close()
+}
+
+const readyTimeout = 3 * time.Second
+
+// ready returns the error of each server that does not answer, MySQL's and Redis's.
+func (s *backends) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	var all error
+	if err := db.Ping(ctx, s.mysql); err != nil {
+		all = errors.Join(errMySQL, err)
+	}
+	if err := s.client.Ping(ctx).Err(); err != nil {
+		all = errors.Join(all, errRedis, err)
+	}
+	return all
+}
+
+func utcNow() time.Time { return time.Now().UTC() }

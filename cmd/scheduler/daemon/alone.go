@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// aloneAfter is how long Redis must have been away before a daemon goes on without
+// it, however old the tokens are. A restart of Redis is no reason.
+const aloneAfter = 5 * time.Minute
+
+// outage is the time for which Redis has not answered.
+type outage struct {
+	since time.Time       // zero while Redis answers
+	said  *rate.Sometimes // limits the log line
+}
+
+func (o outage) lasts() time.Duration { return time.Since(o.since).Round(time.Second) }
+
+func (d *Daemon) redisIsBack() {
+	if d.away.since.IsZero() {
+		return
+	}
+	d.o.Log.Info("Redis is back", "after", d.away.lasts())
+	d.away = outage{}
+	d.become(standsBy)
+}
+
+// redisIsAway logs it, and rotates without Redis if tokens would otherwise pass half
+// their life. MySQL's lock still lets only one process write.
+func (d *Daemon) redisIsAway(ctx context.Context, drain <-chan struct{}, err error) {
+	if d.away.since.IsZero() {
+		d.away = outage{since: time.Now(), said: &rate.Sometimes{Interval: time.Minute}}
+		d.fireAlone = d.alone.begin(ctx, drain, time.Time{})
+	}
+	alone := d.needsToGoAlone()
+	d.away.said.Do(func() {
+		if alone {
+			d.o.Log.Error("Redis is away and tokens grow old; rotating under MySQL's lock alone until it is back",
+				"for", d.away.lasts(), "err", err)
+			return
+		}
+		d.o.Log.Warn("Redis is away, nobody can be elected; trying again", "for", d.away.lasts(), "err", err)
+	})
+	if !alone || !d.alone.due() {
+		return
+	}
+	d.become(withoutRedis)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.fireAlone.Run()
+	}()
+	d.beatUntil(ended, nil)
+}
+
+// needsToGoAlone is true if tokens have passed half their life, or may have.
+func (d *Daemon) needsToGoAlone() bool {
+	last, alone := d.rotate.lastDone(), d.alone.lastDone()
+	if !alone.IsZero() && alone.After(last) {
+		return true // it has gone alone before, and goes on until Redis is back
+	}
+	age := d.o.Now().Sub(last)
+	old := last.IsZero() || age < 0 || age >= d.o.TokenTTL/2
+	return old && time.Since(d.away.since) >= aloneAfter
+}

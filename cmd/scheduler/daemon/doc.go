@@ -1,0 +1,17 @@
+// Package daemon runs the tasks on their schedules, in one process at a time.
+//
+// Of all daemons of an installation one leads: it holds a lease on Redis, and only it
+// schedules. The others stand by and try to take the lease about every second. A
+// leader that loses the lease ends its work at once. A leader that is told to stop
+// lets its work finish, and then gives the lease up. A leader whose rotations reach
+// nobody for 15 minutes steps aside, so that a standby can try.
+//
+// If Redis is away, nobody can lead. Once tokens have passed half their life, each
+// daemon rotates on its own until Redis is back; MySQL's lock keeps them apart.
+//
+// Leadership is no guarantee that two processes never work at the same time: leases
+// depend on clocks. That guarantee is MySQL's, see package db.
+//
+// Main calls [Daemon.Run]. Its loop beats at least each second whatever it waits for,
+// so [Daemon.Silent] tells a health check whether the loop is stuck.
+package daemon

@@ -1,0 +1,37 @@
+package daemon
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// The roles of a daemon.
+const (
+	leads        = "leader"
+	standsBy     = "standby"
+	withoutRedis = "without_redis"
+)
+
+// gauges show the role of a daemon.
+type gauges struct{ leader, alone prometheus.Gauge }
+
+func newGauges(registry prometheus.Registerer) gauges {
+	g := gauges{
+		leader: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "token_scheduler_leader", Help: "1 while this process leads, 0 while it stands by.",
+		}),
+		alone: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "token_scheduler_without_redis",
+			Help: "1 while this process rotates under MySQL's lock alone because Redis has been away for too long.",
+		}),
+	}
+	registry.MustRegister(g.leader, g.alone)
+	return g
+}
+
+func (g gauges) show(role string) {
+	for gauge, of := range map[prometheus.Gauge]string{g.leader: leads, g.alone: withoutRedis} {
+		value := 0.0
+		if role == of {
+			value = 1
+		}
+		gauge.Set(value)
+	}
+}

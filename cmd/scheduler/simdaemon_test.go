@@ -1,0 +1,117 @@
+package main
+
+import (
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/tests/sim"
+)
+
+// begin starts a world of two schedulers on an hour's schedule, a day in.
+func begin(t *testing.T, procs int, times simTimes) *simWorld {
+	t.Helper()
+	w := newSimWorld(1, 4, times)
+	w.install()
+	for range procs {
+		w.procs = append(w.procs, w.boot(0))
+	}
+	return w
+}
+
+func (w *simWorld) close(t *testing.T) {
+	t.Helper()
+	for _, p := range w.procs {
+		p.end(false)
+	}
+	time.Sleep(2 * time.Minute)
+	for _, problem := range w.problems {
+		t.Error(problem)
+	}
+}
+
+// TestRedisAwayForTwoDays: for half a token's life nothing happens, and from then
+// on everyone is served each hour, under MySQL's lock alone; when Redis is back,
+// by the leader.
+func TestRedisAwayForTwoDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, 2, simWeek)
+		w.zync.Set(fair)
+		time.Sleep(3 * time.Hour)
+		w.redis.Refuse(errRefused)
+		away := time.Now()
+		pushes := w.zync.Pushes()
+		time.Sleep(11 * time.Hour)
+		if got := w.zync.Pushes(); got != pushes {
+			t.Errorf("%d pushes while the tokens were young", got-pushes)
+		}
+		for time.Since(away) < 48*time.Hour {
+			time.Sleep(time.Hour)
+			w.check()
+		}
+		if got := w.zync.Pushes() - pushes; got < 30*4 {
+			t.Errorf("%d pushes to 4 tenants in the 36 hours that followed", got)
+		}
+		w.redis.Heal()
+		time.Sleep(3 * time.Hour)
+		w.disturb(0)
+		w.trouble = time.Now().Add(-3 * time.Hour)
+		w.checkWindow(time.Now().Add(-time.Hour).Truncate(time.Hour))
+		if w.stats["quiet windows"] != 1 {
+			t.Error("the last window was not looked at")
+		}
+		w.close(t)
+	})
+}
+
+// TestLeaderWithAWrongClockStepsAside: its every rotation is refused, and without
+// that its standby would never get a chance.
+func TestLeaderWithAWrongClockStepsAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, 1, simWeek)
+		w.zync.Set(fair)
+		w.setClock(w.procs[0], 20*time.Hour)
+		time.Sleep(10 * time.Minute)
+		w.procs = append(w.procs, w.boot(0))
+		pushes := w.zync.Pushes()
+		time.Sleep(3 * time.Hour)
+		if got := w.zync.Pushes() - pushes; got < 8 {
+			t.Errorf("%d pushes to 4 tenants in three hours beside a leader that can't", got)
+		}
+		w.close(t)
+	})
+}
+
+// TestThousandsOfWindowsLeaveNothing: a daemon that rotates each second keeps
+// neither goroutines nor memory.
+func TestThousandsOfWindowsLeaveNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, 2, simTimes{10 * time.Second, time.Second, 15 * time.Second, "@every 1s", "@every 10s"})
+		w.zync.Set(sim.Weather{})
+		w.zync.Echo(0, nil) // an echo comes later than these tokens live
+		measure := func(windows time.Duration) (goroutines int, heap uint64) {
+			time.Sleep(windows * time.Second)
+			time.Sleep(500 * time.Millisecond)
+			synctest.Wait()
+			w.forget(time.Now())
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return runtime.NumGoroutine(), m.HeapAlloc
+		}
+		goroutines, heap := measure(500)
+		pushes := w.zync.Pushes()
+		laterGoroutines, laterHeap := measure(3000)
+		if got := w.zync.Pushes() - pushes; got < 2900*4 {
+			t.Errorf("%d pushes to 4 tenants in 3000 windows", got)
+		}
+		if laterGoroutines > goroutines+5 {
+			t.Errorf("%d goroutines, %d before 3000 windows", laterGoroutines, goroutines)
+		}
+		if laterHeap > heap+1<<20 {
+			t.Errorf("%d bytes of heap, %d before 3000 windows", laterHeap, heap)
+		}
+		w.close(t)
+	})
+}
