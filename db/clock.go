@@ -23,7 +23,7 @@ type clock struct {
 	skew   time.Duration // the server's less ours
 }
 
-// now returns the server's clock as it is, given the one before.
+// next is the clock at a later look. The error is [ErrClockStepped].
 func (c clock) next(server, ours time.Time, maxSkew time.Duration) (clock, error) {
 	next := clock{server: server, ours: ours, skew: server.Sub(ours.Round(0))}
 	if next.skew.Abs() > maxSkew {
@@ -40,8 +40,12 @@ func (c clock) next(server, ours time.Time, maxSkew time.Duration) (clock, error
 
 // look reads the server's clock. A clock that was set costs the writer.
 func (w *Writer) look(ctx context.Context) error {
-	var now time.Time
-	err := w.do(ctx, func(ctx context.Context) error { return w.conn.GetContext(ctx, &now, "SELECT UTC_TIMESTAMP(6)") })
+	var server, ours time.Time
+	err := w.do(ctx, func(ctx context.Context) error {
+		err := w.conn.GetContext(ctx, &server, "SELECT UTC_TIMESTAMP(6)")
+		ours = time.Now()
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -50,7 +54,7 @@ func (w *Writer) look(ctx context.Context) error {
 	if w.lost != nil {
 		return w.lost
 	}
-	next, err := w.clock.next(now, time.Now(), w.opener.o.MaxSkew)
+	next, err := w.clock.next(server, ours, w.opener.o.MaxSkew)
 	if err != nil {
 		return w.lose(err)
 	}

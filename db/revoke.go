@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,7 +35,9 @@ type Revoked struct {
 // Revoke ends the older sync tokens, legacy ones included, of the tenants to whose
 // Zync the tokens with these digests have been delivered. It ends nothing for a
 // tenant unless the newest live token is one of those given, and no token that was
-// made within the time spare before MySQL's present. None of those given is ended.
+// made within the time spare before MySQL's present. None of those given is ended:
+// give all that Zync may hold, such as one whose push timed out here and may arrive
+// yet.
 //
 // After an error, part of the work may be done. It may be asked for again.
 func (w *Writer) Revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (Revoked, error) {
@@ -55,29 +58,22 @@ func (w *Writer) Revoke(ctx context.Context, delivered []secret.Text, spare time
 	return all, nil
 }
 
-func (w *Writer) revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (Revoked, error) {
+func (w *Writer) revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (r Revoked, err error) {
 	given := values(delivered)
 	tenants, err := w.tenantsOf(ctx, given)
 	if err != nil {
-		return Revoked{}, err
+		return r, err
 	}
-	accounts := make([]int64, 0, len(tenants))
-	for _, account := range tenants {
-		accounts = append(accounts, account)
-	}
-	newest, err := w.newestOf(ctx, accounts)
+	newest, err := w.newestOf(ctx, slices.Collect(maps.Values(tenants)))
 	if err != nil {
-		return Revoked{}, err
+		return r, err
 	}
-	var safe []int64
-	var r Revoked
+	var safe []int64 // accounts whose newest token is given
 	for i, value := range given {
-		account, alive := tenants[value]
-		switch {
-		case !alive, !slices.Contains(given, newest[account]):
-			r.Behind = append(r.Behind, i)
-		default:
+		if account, alive := tenants[value]; alive && slices.Contains(given, newest[account]) {
 			safe = append(safe, account)
+		} else {
+			r.Behind = append(r.Behind, i)
 		}
 	}
 	if len(safe) == 0 {
@@ -88,7 +84,7 @@ func (w *Writer) revoke(ctx context.Context, delivered []secret.Text, spare time
 	}
 	left, err := w.withOlder(ctx, safe, given)
 	for i, value := range given {
-		if slices.Contains(left, tenants[value]) && slices.Contains(safe, tenants[value]) {
+		if account, alive := tenants[value]; alive && slices.Contains(left, account) {
 			r.Spared = append(r.Spared, i)
 		}
 	}
@@ -150,14 +146,19 @@ func (w *Writer) endOlder(ctx context.Context, accounts []int64, given []string,
 			return ended, err
 		}
 		slices.Sort(ids) // locked in the order in which Porta locks them
-		n, err := execIn(ctx, w, `
-UPDATE access_tokens SET expires_at = UTC_TIMESTAMP() - INTERVAL 1 SECOND, updated_at = UTC_TIMESTAMP()
- WHERE id IN (?) AND `+isSyncToken, ids)
+		n, err := w.end(ctx, ids)
 		ended += n
 		if err != nil || n == 0 || len(ids) < endedAtOnce {
 			return ended, err
 		}
 	}
+}
+
+// end ends the life of sync tokens.
+func (w *Writer) end(ctx context.Context, ids []int64) (int, error) {
+	return execIn(ctx, w, `
+UPDATE access_tokens SET expires_at = UTC_TIMESTAMP() - INTERVAL 1 SECOND, updated_at = UTC_TIMESTAMP()
+ WHERE id IN (?) AND `+isSyncToken, ids)
 }
 
 // withOlder returns those accounts that still have other tokens.
