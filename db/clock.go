@@ -27,13 +27,13 @@ type clock struct {
 func (c clock) next(server, ours time.Time, maxSkew time.Duration) (clock, error) {
 	next := clock{server: server, ours: ours, skew: server.Sub(ours.Round(0))}
 	if next.skew.Abs() > maxSkew {
-		return next, fmt.Errorf("%w: MySQL's clock and ours differ by %s: set both right", ErrClockStepped, next.skew.Round(time.Second))
+		return next, fmt.Errorf("%w: it and ours differ by %s: set both right", ErrClockStepped, next.skew.Round(time.Second))
 	}
 	if c.server.IsZero() {
 		return next, nil
 	}
 	if step := server.Sub(c.server) - ours.Sub(c.ours); step.Abs() > maxStep {
-		return next, fmt.Errorf("%w: it was set by %s", ErrClockStepped, step.Round(time.Second))
+		return next, fmt.Errorf("%w: it jumped by %s", ErrClockStepped, step.Round(time.Second))
 	}
 	return next, nil
 }

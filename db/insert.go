@@ -3,7 +3,6 @@ package db
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,19 +37,14 @@ func (w *Writer) Insert(ctx context.Context, tokens []NewToken, ttl time.Duratio
 	}
 	slices.SortFunc(rows, func(a, b newRow) int { return cmp.Compare(a.OwnerID, b.OwnerID) })
 	refused, err := w.insert(ctx, rows, ttl)
-	// Where the clock was set since the last look, they may have expired already.
-	if err = errors.Join(err, w.lookAfter(ctx, err)); err != nil {
+	if err == nil {
+		// Where the clock was set since the last look, they may have expired already.
+		err = w.look(context.WithoutCancel(ctx))
+	}
+	if err != nil {
 		return refused, fmt.Errorf("insert %d sync tokens: %w", len(tokens), err)
 	}
 	return refused, nil
-}
-
-// lookAfter looks at the clock unless the insert has failed.
-func (w *Writer) lookAfter(ctx context.Context, err error) error {
-	if err != nil {
-		return nil
-	}
-	return w.look(context.WithoutCancel(ctx))
 }
 
 // newRow is a token with its place in the caller's list.

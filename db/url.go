@@ -67,9 +67,11 @@ func parse(raw string) (*url.URL, error) {
 		return u, nil
 	}
 	authority, path, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
-	_, host, found := cutLast(authority, "@")
-	_, port, hasPort := cutLast(host, ":")
-	if _, notNumber := strconv.Atoi(port); found && hasPort && notNumber != nil && !strings.Contains(path, "@") {
+	at := strings.LastIndex(authority, "@")
+	host := authority[at+1:]
+	colon := strings.LastIndex(host, ":")
+	_, notNumber := strconv.Atoi(host[colon+1:])
+	if at >= 0 && colon >= 0 && notNumber != nil && !strings.Contains(path, "@") {
 		return nil, errors.New("the port is not a number")
 	}
 	return nil, errors.New("not a URL (a special character in the password must be percent-encoded)")
@@ -88,14 +90,6 @@ func misquoted(raw string) error {
 		return errors.New("it holds a control character or a line break")
 	}
 	return nil
-}
-
-func cutLast(s, separator string) (before, after string, found bool) {
-	i := strings.LastIndex(s, separator)
-	if i < 0 {
-		return "", s, false
-	}
-	return s[:i], s[i+len(separator):], true
 }
 
 func address(u *url.URL, socket string) (network, addr string, err error) {

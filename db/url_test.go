@@ -47,7 +47,7 @@ func TestParseURLRefuses(t *testing.T) {
 		"mysql2:u:secret@db/d":                "no database",
 		"mysql2://u:secret@db/d\n":            "ends in a line break",
 		"mysql2://u:sec\nret@db/d":            "line break",
-		" mysql2://u:secret@db/d":             "blank",
+		"mysql2://u:secret@db/d\t":            "blank",
 		`"mysql2://u:secret@db/d"`:            "in quotes",
 		"mysql2://u:secret@db/d?timeout=5":    "unknown parameter timeout",
 		"mysql2://u:secret@db/d?sslMode=x":    "unknown parameter sslMode",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -85,7 +84,7 @@ func TestStepsThatTakeTooLongShrink(t *testing.T) {
 			Tokens: rows, Ledger: noLedger{}, Purged: NewPurged(prometheus.NewRegistry()), Now: time.Now,
 			OpenWriter: func(context.Context) (Writer, error) { rows.opened++; rows.lost = false; return rows, nil },
 		})
-		run := tasks.Run{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Progress: func(int, int) {}}
+		run := tasks.Run{Log: slog.New(slog.DiscardHandler), Progress: func(int, int) {}}
 		result, err := j.Run(t.Context(), run)
 		if c.fails {
 			if !errors.Is(err, context.DeadlineExceeded) || result.Complete {
