@@ -140,7 +140,7 @@ func (w *Writer) endOlder(ctx context.Context, accounts []int64, given []string,
 	for {
 		var ids []int64
 		err := w.selectIn(ctx, &ids, `SELECT t.id`+tokensOf+` AND t.value NOT IN (?)
- AND (t.created_at IS NULL OR t.created_at < UTC_TIMESTAMP() - INTERVAL ? SECOND) LIMIT ?`,
+ AND (t.created_at IS NULL OR t.created_at <= UTC_TIMESTAMP() - INTERVAL ? SECOND) LIMIT ?`,
 			accounts, given, int64(spare/time.Second), endedAtOnce)
 		if err != nil || len(ids) == 0 {
 			return ended, err

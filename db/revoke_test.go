@@ -56,6 +56,7 @@ func TestRevokeLocksNobodyOut(t *testing.T) {
 		{"one from before tokens expired ends", "0 SECOND", "1 HOUR", "", 10 * time.Minute, "1 [] []"},
 		{"one that may still be under way is spared", "0 SECOND", "5 MINUTE", "1 DAY", 10 * time.Minute, "0 [0] []"},
 		{"a newer one may be Zync's", "2 HOUR", "1 HOUR", "1 DAY", 0, "0 [] [0]"},
+		{"one of the same second ends where nothing is spared", "0 SECOND", "0 SECOND", "1 DAY", 0, "1 [] []"},
 		{"one that has expired is nothing", "0 SECOND", "1 HOUR", "-1 HOUR", 0, "0 [] []"},
 		{"one that was delivered has expired", "25 HOUR", "26 HOUR", "1 DAY", 0, "0 [] [0]"},
 	} {
