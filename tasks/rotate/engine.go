@@ -62,20 +62,22 @@ type work struct {
 
 func (w *work) pushes() int { return w.fresh + w.again }
 
-func (w *work) idle() bool { return w.pushes() == 0 && !w.minting && !w.noting && !w.looking && !w.counting }
+func (w *work) idle() bool {
+	return w.pushes() == 0 && !w.minting && !w.noting && !w.looking && !w.counting
+}
 
 // end is how a run comes to its end.
 type end struct {
-	exhausted   bool      // the plan has no more tenants
-	exhaustedAt time.Time // since when nothing fresh is left
-	deadline    time.Time // the window's end, by a clock that nobody sets
-	stopping    bool      // nothing new begins
-	place       int64     // the tenant behind which the next run begins; zero if the hand says it
-	why         error     // the first reason
+	exhausted   bool               // the plan has no more tenants
+	exhaustedAt time.Time          // since when nothing fresh is left
+	deadline    time.Time          // the window's end, by a clock that nobody sets
+	stopping    bool               // nothing new begins
+	place       int64              // the tenant behind which the next run begins; zero if the hand says it
+	why         error              // the first reason
 	hurry       context.CancelFunc // ends the pushes at work
 	mintNoMore  context.CancelFunc // ends the mint at work
-	drain       <-chan struct{} // nil once it was closed
-	yield       <-chan struct{} // nil once it was closed
+	drain       <-chan struct{}    // nil once it was closed
+	yield       <-chan struct{}    // nil once it was closed
 }
 
 func newEngine(r *Rotation, run tasks.Run, mint *minter) *engine {

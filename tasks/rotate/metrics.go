@@ -91,7 +91,9 @@ func (m *Metrics) locked(f func() int) float64 {
 }
 
 func (m *Metrics) servedNow() float64 { return m.locked(func() int { return m.served }) }
-func (m *Metrics) failing() float64   { return m.locked(func() int { return max(m.running, m.lagging.len()) }) }
+func (m *Metrics) failing() float64 {
+	return m.locked(func() int { return max(m.running, m.lagging.len()) })
+}
 func (m *Metrics) ownerless() float64 { return m.locked(func() int { return m.noOwner }) }
 
 // atRisk counts the failing whose last delivery is old or not known, and the

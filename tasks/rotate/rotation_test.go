@@ -59,7 +59,9 @@ func newWorld(t *testing.T, tenants int) *world {
 }
 
 // run rotates in the hour's window, by a new process.
-func (w *world) run(drain <-chan struct{}) (tasks.Result, error) { return w.runBy(rotate.New(w.o), drain) }
+func (w *world) run(drain <-chan struct{}) (tasks.Result, error) {
+	return w.runBy(rotate.New(w.o), drain)
+}
 
 // runBy rotates in the hour's window.
 func (w *world) runBy(r *rotate.Rotation, drain <-chan struct{}) (tasks.Result, error) {
