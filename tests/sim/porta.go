@@ -29,6 +29,7 @@ type portaData struct {
 	ownerID  int64              // of the last owner that replaced another
 	writers  map[string]*Writer // by lock
 	restarts int
+	readOnly bool
 	// refuse says why no token is taken for a tenant; empty to take it.
 	refuse func(tenant int64) string
 	// onEnd is told of every token that is deleted or expired by a statement.
@@ -180,6 +181,13 @@ func (p *Porta) Failover(lag time.Duration) (lost int) {
 	p.data.mu.Unlock()
 	p.Restart()
 	return lost
+}
+
+// ReadOnly has the server take no writes, as a replica does.
+func (p *Porta) ReadOnly(is bool) {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	p.data.readOnly = is
 }
 
 // Refuse has f say why no token is taken for a tenant; empty takes it.

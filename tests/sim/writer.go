@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/secret"
 )
@@ -81,6 +83,7 @@ func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 	// A frozen process finds its connection gone when it thaws.
 	frozen := w.porta.proc.silence() > 2*w.life
 	var err error
+	var refused error
 	if gateErr := w.porta.proc.gate(); gateErr != nil || frozen {
 		err = ErrNetwork
 	} else {
@@ -91,16 +94,20 @@ func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 			if d.writers[w.lock] != w || d.restarts != w.restarts {
 				return ErrNetwork
 			}
+			if d.readOnly {
+				refused = &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option"}
+				return nil
+			}
 			do(d)
 			return nil
 		})
 	}
-	if err != nil {
-		w.lost = fmt.Errorf("%w: %w", db.ErrWriterLost, err)
-		w.orphan()
-		return w.lost
+	if err == nil {
+		return refused
 	}
-	return nil
+	w.lost = fmt.Errorf("%w: %w", db.ErrWriterLost, err)
+	w.orphan()
+	return w.lost
 }
 
 func (w *Writer) drop() {
