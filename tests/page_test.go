@@ -203,7 +203,7 @@ func TestStatusOfFailingTenants(t *testing.T) {
 	})
 	d := w.start(nil)
 	// Nothing is known of when it was served last, so it counts as at risk.
-	d.logs("tenants at risk", "tenants=1", "tenant_ids=[3]", `first_dies_in="not known"`)
+	d.logs("tenants at risk", "tenants=1", "tenant_ids=[3]", `first_expires_in="not known"`)
 	d.logs("run ended", "outcome=partial")
 	eventually(t, "the run's record", func() bool { return status().Tasks[0].Last != nil })
 	s := status()

@@ -22,8 +22,9 @@ const (
 // trial is the try of a run's first tokens on Porta. Nothing is pushed before it has
 // ended, so that tokens which Porta does not take never replace those that it does.
 type trial struct {
-	left   int  // tenants to try; zero once the trial has ended
-	atWork bool // a token is being tried
+	left   int   // tenants to try; zero once the trial has ended
+	atWork bool  // a token is being tried
+	err    error // of the last try that showed nothing
 }
 
 // open is true until the trial has ended.
@@ -48,6 +49,17 @@ func (e *engine) canaryMinted(ctx context.Context, tokens []*token, asked int, e
 		e.try(ctx, tokens[0])
 	default:
 		e.trial.left = 0
+		e.trialShowedNothing()
+	}
+}
+
+// trialShowedNothing says that the run goes on without having tried a token.
+func (e *engine) trialShowedNothing() {
+	switch {
+	case e.end.stopping:
+	case e.trial.err != nil:
+		e.run.Log.Warn("no token could be tried on porta; going on without. See --porta-endpoint", "err", e.trial.err)
+	default:
 		e.run.Log.Debug("no token is tried on porta: no approved tenant is due")
 	}
 }
@@ -71,11 +83,10 @@ func (e *engine) try(ctx context.Context, t *token) {
 			e.trial.left = 0
 			e.stop(fmt.Errorf("nothing was pushed, zync keeps what it has: %w", err))
 		default:
-			e.trial.left--
 			e.hand.add(t)
-			if e.trial.left == 0 && !e.end.stopping {
-				e.run.Log.Warn("no token could be tried on porta; going on without. See --porta-endpoint",
-					"tenants_tried", trialTenants, "tenant_id", t.tenant.ID, "err", err)
+			e.trial.err = fmt.Errorf("tenant %d: %w", t.tenant.ID, err)
+			if e.trial.left--; e.trial.left == 0 {
+				e.trialShowedNothing()
 			}
 		}
 	})
