@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+)
+
+const (
+	// lookTimeout bounds one look at a tenant or at a token.
+	lookTimeout = 2 * time.Second
+	// mintTimeout bounds one INSERT, which may wait for a lock of Porta's.
+	mintTimeout = 10 * time.Second
+	// sweepEvery is how often tokens of tenants that ask for nothing are dropped.
+	sweepEvery = time.Minute
+)
+
+var (
+	errMaster  = errors.New("the host is the master's")
+	errPort    = errors.New("the tenant's self_domain has a port in it")
+	errNoOwner = errors.New("the tenant has no owner")
+)
+
+// renew looks at the tenant of a host and mints a token where there is none that is
+// fresh and of the same owner. It runs in the host's flight.
+func (t *tokens) renew(host string) (*held, error) {
+	account, err := t.find(t.ctx, host)
+	if err == nil {
+		err = unfit(account)
+	}
+	e := t.entry(host)
+	switch {
+	case err != nil && !definite(err):
+		if e != nil {
+			e.next.Store(t.now().Add(lookAgain).UnixNano())
+		}
+		return nil, err
+	case err != nil:
+		t.drop(host)
+		return nil, err
+	}
+	h := &held{
+		tenantID: account.ID, ownerID: account.OwnerID.Int64, host: account.Host.String, state: account.State.String,
+	}
+	var had *held
+	if e != nil {
+		had = e.held.Load()
+	}
+	if had != nil && had.tenantID == h.tenantID && had.ownerID == h.ownerID && t.fresh(had.token, t.now()) {
+		h.token = had.token
+	} else if h.token, err = t.mint(account); err != nil {
+		if had != nil && had.tenantID != h.tenantID { // the host is another tenant's now
+			t.drop(host)
+		} else if e != nil {
+			e.next.Store(t.now().Add(lookAgain).UnixNano())
+		}
+		return nil, err
+	}
+	t.store(host, h)
+	return h, nil
+}
+
+// find looks a tenant up, for two seconds at most.
+func (t *tokens) find(ctx context.Context, host string) (db.Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return t.tenants.ByHost(ctx, host)
+}
+
+// unfit says why a tenant is not to be served.
+func unfit(account db.Account) error {
+	switch {
+	case account.Master:
+		return errMaster
+	case strings.Contains(account.Host.String, ":"):
+		return errPort
+	case !account.OwnerID.Valid:
+		return errNoOwner
+	}
+	return nil
+}
+
+// definite tells whether err is what MySQL said of the tenant, and no failure to ask.
+func definite(err error) bool {
+	return errors.Is(err, db.ErrNoTenant) || errors.Is(err, errMaster) || errors.Is(err, errPort) || errors.Is(err, errNoOwner)
+}
+
+// mint writes a token for a tenant's owner.
+func (t *tokens) mint(account db.Account) (*token, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, mintTimeout)
+	defer cancel()
+	k := &token{plaintext: db.DrawToken(), minted: t.now()}
+	err := t.tenants.Mint(ctx, db.NewToken{
+		OwnerID: account.OwnerID.Int64, TenantID: account.OwnerTenantID, Digest: db.Digest(k.plaintext),
+	}, t.ttl)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// store puts a tenant into memory, and says when it is to be looked at next.
+func (t *tokens) store(host string, h *held) {
+	now := t.now()
+	next := now.Add(lookEvery)
+	if used := h.token.minted.Add(t.use()); used.Before(next) {
+		next = used
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.byHost[host]
+	if e == nil {
+		t.makeRoom()
+		e = &entry{}
+		e.used.Store(now.Unix())
+		t.byHost[host] = e
+	}
+	e.held.Store(h)
+	e.next.Store(next.UnixNano())
+}
+
+// makeRoom drops one tenant, whichever, where there are too many. Call it with the lock.
+func (t *tokens) makeRoom() {
+	if len(t.byHost) < handMost {
+		return
+	}
+	for host := range t.byHost {
+		delete(t.byHost, host)
+		return
+	}
+}
+
+func (t *tokens) drop(host string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.byHost, host)
+}
+
+// look asks MySQL what became of a token that Porta refused. A dead one is used no more.
+func (t *tokens) look(ctx context.Context, k *token) tokenFate {
+	if k.dead.Load() {
+		return dead
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	accepted, err := t.tenants.Accepts(ctx, db.Digest(k.plaintext))
+	switch {
+	case err != nil:
+		return notLookedFor
+	case accepted:
+		return alive
+	}
+	k.dead.Store(true)
+	return dead
+}
+
+// exists tells whether MySQL knows a tenant with a host now.
+func (t *tokens) exists(ctx context.Context, host string) (bool, error) {
+	_, err := t.find(ctx, host)
+	if errors.Is(err, db.ErrNoTenant) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// sweepNowAndThen drops the tokens of tenants that ask for nothing.
+func (t *tokens) sweepNowAndThen() {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			t.sweep()
+		case <-t.ctx.Done():
+			return
+		}
+	}
+}
+
+// sweep drops what was not asked for as long as a token is used.
+func (t *tokens) sweep() {
+	since := t.now().Add(-t.use()).Unix()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for host, e := range t.byHost {
+		if e.used.Load() < since {
+			delete(t.byHost, host)
+		}
+	}
+}

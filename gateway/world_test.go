@@ -1,0 +1,299 @@
+package gateway
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
+)
+
+const (
+	credential  = "the-zync-credential"
+	placeheld   = "zync" // what Zync holds
+	hostOne     = "t1.example.com"
+	accountJSON = `{"account":{"id":1}}`
+	notFound    = `{"status":"Not found"}`
+	railsJSON   = `{"status":404,"error":"Not Found"}`
+)
+
+// tenantsFake is Porta's database in memory.
+type tenantsFake struct {
+	mu       sync.Mutex
+	accounts map[string]db.Account
+	tokens   map[string]bool // by digest: does it live
+	err      error           // of every statement
+	mintErr  error
+	hang     bool          // until the statement's context ends
+	delay    time.Duration // of a mint
+	looks    int
+	mints    int
+	accepts  int
+	atOnce   int // looks now
+	mostAt   int
+}
+
+func newTenantsFake(n int) *tenantsFake {
+	f := &tenantsFake{accounts: map[string]db.Account{}, tokens: map[string]bool{}}
+	for id := 1; id <= n; id++ {
+		f.accounts[fmt.Sprintf("t%d.example.com", id)] = account(int64(id))
+	}
+	return f
+}
+
+func account(id int64) db.Account {
+	return db.Account{
+		Tenant: db.Tenant{
+			ID: id, Host: sql.NullString{String: fmt.Sprintf("t%d.example.com", id), Valid: true},
+			OwnerID: sql.NullInt64{Int64: 1000 + id, Valid: true}, OwnerTenantID: sql.NullInt64{Int64: id, Valid: true},
+		},
+		State: sql.NullString{String: "approved", Valid: true},
+	}
+}
+
+func (f *tenantsFake) set(change func(f *tenantsFake)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+// begin counts a statement, and fails it as told.
+func (f *tenantsFake) begin(ctx context.Context, count *int) error {
+	f.mu.Lock()
+	*count++
+	hang, err := f.hang, f.err
+	f.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return err
+}
+
+func (f *tenantsFake) ByHost(ctx context.Context, host string) (db.Account, error) {
+	f.set(func(f *tenantsFake) { f.atOnce++; f.mostAt = max(f.mostAt, f.atOnce) })
+	defer f.set(func(f *tenantsFake) { f.atOnce-- })
+	if err := f.begin(ctx, &f.looks); err != nil {
+		return db.Account{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, h := range []string{host, strings.ToLower(host)} {
+		if a, ok := f.accounts[h]; ok {
+			return a, nil
+		}
+	}
+	return db.Account{}, db.ErrNoTenant
+}
+
+func (f *tenantsFake) Mint(ctx context.Context, token db.NewToken, _ time.Duration) error {
+	if err := f.begin(ctx, &f.mints); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	delay, err := f.delay, f.mintErr
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f.set(func(f *tenantsFake) { f.tokens[token.Digest.Reveal()] = true })
+	return nil
+}
+
+func (f *tenantsFake) Accepts(ctx context.Context, digest secret.Text) (bool, error) {
+	if err := f.begin(ctx, &f.accepts); err != nil {
+		return false, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tokens[digest.Reveal()], nil
+}
+
+// revoke ends all tokens.
+func (f *tenantsFake) revoke() { f.set(func(f *tenantsFake) { clear(f.tokens) }) }
+
+// portaFake answers 200 to a token that lives, as the table of a test says otherwise.
+type portaFake struct {
+	tenants *tenantsFake
+	answer  func(r *http.Request) (*http.Response, error) // nil for Porta's own
+
+	mu    sync.Mutex
+	asked []*http.Request
+}
+
+func (p *portaFake) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	p.asked = append(p.asked, r)
+	answer := p.answer
+	p.mu.Unlock()
+	if answer != nil {
+		return answer(r)
+	}
+	_, token, given := r.BasicAuth()
+	p.tenants.mu.Lock()
+	defer p.tenants.mu.Unlock()
+	switch {
+	case !given:
+		return response(404, railsJSON), nil
+	case !p.tenants.tokens[db.Digest(secret.New(token)).Reveal()]:
+		return response(403, `{"error":"denied"}`), nil
+	case strings.HasSuffix(r.URL.Path, "/proxy.json"):
+		return response(200, `{"proxy":{"id":1}}`), nil
+	case strings.HasSuffix(r.URL.Path, "/find.json"):
+		return response(200, `{"application":{"id":1}}`), nil
+	}
+	return response(200, accountJSON), nil
+}
+
+func (p *portaFake) last() *http.Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.asked) == 0 {
+		return nil
+	}
+	return p.asked[len(p.asked)-1]
+}
+
+func (p *portaFake) times() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.asked)
+}
+
+func (p *portaFake) answers(status int, body string) {
+	p.answersBy(func(*http.Request) (*http.Response, error) { return response(status, body), nil })
+}
+
+func (p *portaFake) answersBy(f func(*http.Request) (*http.Response, error)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = f
+}
+
+func response(status int, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}},
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}
+
+// world is a gateway between fakes, with a clock of its own.
+type world struct {
+	*Gateway
+	tenants  *tenantsFake
+	porta    *portaFake
+	registry *prometheus.Registry
+	log      *syncBuffer
+	zync     atomic.Value // the credential
+	ahead    atomic.Int64 // of the clock
+}
+
+func newWorld(t testing.TB, tenants int) *world {
+	t.Helper()
+	w := &world{tenants: newTenantsFake(tenants), registry: prometheus.NewRegistry(), log: &syncBuffer{}}
+	w.porta = &portaFake{tenants: w.tenants}
+	w.zync.Store(credential)
+	g, err := New(Options{
+		Porta: "http://porta.invalid", Zync: func() secret.Text { return secret.New(w.zync.Load().(string)) },
+		Tenants: w.tenants, TTL: 24 * time.Hour, Registry: w.registry, Transport: w.porta,
+		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Gateway = g
+	t.Cleanup(g.Close)
+	return w
+}
+
+// pass lets time pass for the gateway.
+func (w *world) pass(d time.Duration) { w.ahead.Add(int64(d)) }
+
+// zyncAsks makes a request as Zync does.
+func zyncAsks(host, uri string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, uri, nil)
+	r.Host = "system-provider"
+	r.SetBasicAuth("", placeheld)
+	for name, value := range map[string]string{
+		"Accept": "application/json", "Content-Type": "application/json", "X-Request-Id": "request-1",
+		"X-Zync-Token": credential, "X-Forwarded-Host": host, "X-Forwarded-Proto": "https",
+		"Accept-Encoding": "gzip;q=1.0,deflate;q=0.6,identity;q=0.3",
+	} {
+		r.Header.Set(name, value)
+	}
+	return r
+}
+
+func (w *world) do(r *http.Request) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	w.ServeHTTP(recorder, r)
+	return recorder
+}
+
+// ask asks for a tenant's provider.json.
+func (w *world) ask(host string) *httptest.ResponseRecorder {
+	return w.do(zyncAsks(host, providerPath))
+}
+
+func (w *world) mustAnswer(t *testing.T, host string, status int) {
+	t.Helper()
+	if got := w.ask(host); got.Code != status {
+		t.Errorf("%s: status %d %s, want %d", host, got.Code, got.Body, status)
+	}
+}
+
+// settle waits for what runs beside the requests.
+func (w *world) settle(t *testing.T, done func(f *tenantsFake) bool) {
+	t.Helper()
+	for range 500 {
+		var ok bool
+		w.tenants.set(func(f *tenantsFake) { ok = done(f) })
+		if ok {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	t.Fatal("it did not happen within a second")
+}
+
+// counted reads the counter of an outcome.
+func (w *world) counted(o outcome) float64 { return testutil.ToFloat64(w.metrics.requests[o]) }
+
+type syncBuffer struct {
+	mu sync.Mutex
+	strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Builder.Write(p)
+}
+
+func (b *syncBuffer) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.String()
+}
+
+var errAway = errors.New("connection refused")
