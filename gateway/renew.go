@@ -115,7 +115,6 @@ func (t *tokens) store(host string, h *held) {
 	if e == nil {
 		t.makeRoom()
 		e = &entry{}
-		e.used.Store(now.Unix())
 		t.byHost[host] = e
 	}
 	e.held.Store(h)
@@ -180,13 +179,15 @@ func (t *tokens) sweepNowAndThen() {
 	}
 }
 
-// sweep drops what was not asked for as long as a token is used.
+// sweep drops the tokens that may be used no more. Their tenants have not asked for
+// anything since long before: else there would be newer ones. It drops none earlier, so
+// that a tenant which asks seldom is served while MySQL is away.
 func (t *tokens) sweep() {
-	since := t.now().Add(-t.use()).Unix()
+	now := t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for host, e := range t.byHost {
-		if e.used.Load() < since {
+		if !t.lives(e.held.Load().token, now) {
 			delete(t.byHost, host)
 		}
 	}

@@ -49,7 +49,6 @@ type tokens struct {
 // entry is a host's place in memory.
 type entry struct {
 	held atomic.Pointer[held] // never nil
-	used atomic.Int64         // when it was last asked for, in Unix seconds
 	next atomic.Int64         // when its tenant is to be looked at, in Unix nanoseconds
 }
 
@@ -83,7 +82,6 @@ func (t *tokens) get(ctx context.Context, host string) (*held, error) {
 	if e := t.entry(host); e != nil {
 		now := t.now()
 		if h := e.held.Load(); t.lives(h.token, now) {
-			e.used.Store(now.Unix())
 			t.lookBeside(host, e, now)
 			return h, nil
 		}

@@ -40,11 +40,7 @@ type tenantsFake struct {
 	mintErr  error
 	hang     bool          // until the statement's context ends
 	delay    time.Duration // of a mint
-	looks    int
-	mints    int
-	accepts  int
-	atOnce   int // looks now
-	mostAt   int
+	counters counts
 }
 
 func newTenantsFake(n int) *tenantsFake {
@@ -71,6 +67,19 @@ func (f *tenantsFake) set(change func(f *tenantsFake)) {
 	change(f)
 }
 
+// counts are the counters now.
+func (f *tenantsFake) counts() counts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counters
+}
+
+// counts are the statements so far.
+type counts struct {
+	looks, mints, accepts int
+	atOnce, mostAt        int // looks
+}
+
 // begin counts a statement, and fails it as told.
 func (f *tenantsFake) begin(ctx context.Context, count *int) error {
 	f.mu.Lock()
@@ -85,9 +94,12 @@ func (f *tenantsFake) begin(ctx context.Context, count *int) error {
 }
 
 func (f *tenantsFake) ByHost(ctx context.Context, host string) (db.Account, error) {
-	f.set(func(f *tenantsFake) { f.atOnce++; f.mostAt = max(f.mostAt, f.atOnce) })
-	defer f.set(func(f *tenantsFake) { f.atOnce-- })
-	if err := f.begin(ctx, &f.looks); err != nil {
+	f.set(func(f *tenantsFake) {
+		f.counters.atOnce++
+		f.counters.mostAt = max(f.counters.mostAt, f.counters.atOnce)
+	})
+	defer f.set(func(f *tenantsFake) { f.counters.atOnce-- })
+	if err := f.begin(ctx, &f.counters.looks); err != nil {
 		return db.Account{}, err
 	}
 	f.mu.Lock()
@@ -101,7 +113,7 @@ func (f *tenantsFake) ByHost(ctx context.Context, host string) (db.Account, erro
 }
 
 func (f *tenantsFake) Mint(ctx context.Context, token db.NewToken, _ time.Duration) error {
-	if err := f.begin(ctx, &f.mints); err != nil {
+	if err := f.begin(ctx, &f.counters.mints); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -120,7 +132,7 @@ func (f *tenantsFake) Mint(ctx context.Context, token db.NewToken, _ time.Durati
 }
 
 func (f *tenantsFake) Accepts(ctx context.Context, digest secret.Text) (bool, error) {
-	if err := f.begin(ctx, &f.accepts); err != nil {
+	if err := f.begin(ctx, &f.counters.accepts); err != nil {
 		return false, err
 	}
 	f.mu.Lock()
