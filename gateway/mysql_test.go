@@ -2,13 +2,13 @@ package gateway
 
 import (
 	"log/slog"
-	"net"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/token-scheduler/token-scheduler/db"
@@ -17,13 +17,16 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// realWorld is Zync's fetching, a gateway, a MariaDB and a Porta that reads it.
+// realWorld is Zync's fetching, a gateway, a MariaDB, a Porta that reads it, and proxies
+// before the two that can do what networks do.
 type realWorld struct {
 	*Gateway
-	db   *standin.Porta
-	api  *standin.API
-	zync *zync.Fetcher
-	log  *syncBuffer
+	db      *standin.Porta
+	api     *standin.API
+	zync    *zync.Fetcher
+	log     *syncBuffer
+	toMySQL *toxiproxy.Proxy
+	toPorta *toxiproxy.Proxy
 }
 
 func newRealWorld(t *testing.T) *realWorld {
@@ -35,21 +38,23 @@ func newRealWorld(t *testing.T) *realWorld {
 	w.api = standin.NewAPI(w.db, credential)
 	server := httptest.NewServer(w.api)
 	t.Cleanup(server.Close)
-	pool, err := db.Open(db.Options{URL: secret.New(w.db.URL())})
+	w.toMySQL, w.toPorta = newToxic(t, w.db.Addr), newToxic(t, strings.TrimPrefix(server.URL, "http://"))
+	pool, err := db.Open(db.Options{URL: secret.New(w.db.URLAt(w.toMySQL.Listen))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = pool.Close() })
 	w.Gateway, err = New(Options{
-		Porta: server.URL, Zync: func() secret.Text { return secret.New(credential) }, Tenants: db.NewHosts(pool, "3scaleadmin"),
-		TTL: 24 * time.Hour, Registry: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Porta: "http://" + w.toPorta.Listen, Zync: func() secret.Text { return secret.New(credential) },
+		Tenants: db.NewHosts(pool, "3scaleadmin"), TTL: 24 * time.Hour, Registry: prometheus.NewRegistry(),
+		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
 	addr, _ := serve(t, w.Gateway)
-	w.zync = &zync.Fetcher{Addr: addr, Token: credential, TimeOut: 10 * time.Second}
+	w.zync = &zync.Fetcher{Addr: addr, Token: credential, TimeOut: 35 * time.Second}
 	return w
 }
 
@@ -176,18 +181,8 @@ func TestMySQLIsAway(t *testing.T) {
 	t.Parallel()
 	w := newRealWorld(t)
 	w.fetch(t, 8, providerPath)
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	pool, err := db.Open(db.Options{URL: secret.New(w.db.URLAt(listener.Addr().String()))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = pool.Close() }()
-	w.tokens.tenants = db.NewHosts(pool, "3scaleadmin")
-	w.tokens.entry(adminHost(8)).next.Store(0) // a look is due
+	poison(w.toMySQL, "timeout", `"timeout":0`) // it says nothing and closes nothing
+	w.tokens.entry(adminHost(8)).next.Store(0)  // a look is due
 	began := time.Now()
 	if got := w.fetch(t, 8, providerPath); got.Status != 200 || time.Since(began) > time.Second {
 		t.Errorf("status %d after %s", got.Status, time.Since(began))
