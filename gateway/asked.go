@@ -85,11 +85,8 @@ func parseQuery(raw string) (encoded string, ok bool) {
 	if raw == "" {
 		return "", true
 	}
-	if strings.Contains(raw, ";") { // a separator for some servers
-		return "", false
-	}
 	values, err := url.ParseQuery(raw)
-	if err != nil {
+	if err != nil { // a semicolon, too, which some servers take for a separator
 		return "", false
 	}
 	for name, given := range values {

@@ -187,6 +187,9 @@ func TestConnectionsAreKept(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		clients[r.RemoteAddr] = true
+		if r.UserAgent() != "" || r.Header.Get("Accept-Encoding") != "" {
+			t.Errorf("net/http added %v", r.Header)
+		}
 		_, _ = w.Write([]byte(accountJSON))
 	}))
 	for range 20 {

@@ -39,7 +39,10 @@ func TestWhoIsSlowIsCutOff(t *testing.T) {
 				if !c.read {
 					time.Sleep(c.most)
 				}
-				_, _ = io.Copy(io.Discard, client)
+				n, _ := io.Copy(io.Discard, client)
+				if !c.read && n > 0 {
+					t.Errorf("%d bytes waited for a client that did not read", n)
+				}
 				if took := time.Since(began); took > c.most {
 					t.Errorf("the connection was kept for %s", took)
 				}

@@ -75,9 +75,35 @@ func TestAHitCostsNoSQL(t *testing.T) {
 	for range 50 {
 		w.mustAnswer(t, hostOne, 200)
 	}
-	if w.tenants.counts().looks != 1 || w.tenants.counts().mints != 1 || w.tenants.counts().accepts != 0 {
-		t.Errorf("%d looks, %d mints, %d accepts", w.tenants.counts().looks, w.tenants.counts().mints, w.tenants.counts().accepts)
+	// Nor does a flight that was called for just before another landed.
+	if _, err := w.tokens.fetch(t.Context(), hostOne); err != nil {
+		t.Error(err)
 	}
+	if got := w.tenants.counts(); got.looks != 1 || got.mints != 1 || got.accepts != 0 {
+		t.Errorf("%d looks, %d mints, %d accepts", got.looks, got.mints, got.accepts)
+	}
+}
+
+// TestALookIsOneGoroutine, however many requests come while MySQL hangs.
+func TestALookIsOneGoroutine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.mustAnswer(t, hostOne, 200)
+		w.tenants.set(func(f *tenantsFake) { f.hang = true })
+		time.Sleep(lookEvery)
+		began := 0
+		for range 100 {
+			before := w.tokens.entry(hostOne).next.Load()
+			w.mustAnswer(t, hostOne, 200)
+			if w.tokens.entry(hostOne).next.Load() != before {
+				began++
+			}
+		}
+		if began != 1 {
+			t.Errorf("%d requests began a look", began)
+		}
+	})
 }
 
 func TestAMintGoesOnWhenItsAskerHangsUp(t *testing.T) {
