@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,11 +151,11 @@ func TestWhatGoesToPorta(t *testing.T) {
 	})
 	got := w.do(r)
 	asked := w.porta.last()
-	if got.Code != 200 || asked.Method != "GET" || asked.URL.String() != "http://porta.invalid"+findPath+"?app_id=a+b&service_id=5" || asked.Body != nil {
+	if got.Code != 200 || asked.Method != http.MethodGet || asked.URL.String() != "http://porta.invalid"+findPath+"?app_id=a+b&service_id=5" || asked.Body != nil {
 		t.Fatalf("status %d, asked %s %s", got.Code, asked.Method, asked.URL)
 	}
 	_, token, _ := asked.BasicAuth()
-	if token == placeheld || len(token) != 96 {
+	if token == zyncHolds || len(token) != 96 {
 		t.Errorf("the token has %d characters", len(token))
 	}
 	want := map[string]string{
@@ -241,6 +242,7 @@ func FuzzWhatever(f *testing.F) {
 		f.Add(line, "t1.example.com", "t1.example.com")
 		f.Add(line, "t1.example.com, t2.example.com", "t1.example.com:80")
 	}
+	allowed := []string{"application_id", "app_id", "user_key", "service_id"}
 	w := newWorld(f, 2)
 	f.Fuzz(func(t *testing.T, line, forwarded, host string) {
 		raw := line + "\r\nHost: " + host + "\r\nX-Zync-Token: " + credential + "\r\nX-Forwarded-Host: " + forwarded + "\r\n\r\n"
@@ -262,7 +264,7 @@ func FuzzWhatever(f *testing.F) {
 			t.Errorf("Porta was asked %s %s", asked.Method, asked.URL)
 		}
 		for name, values := range asked.URL.Query() {
-			if !strings.Contains(" application_id app_id user_key service_id ", " "+name+" ") || len(values) != 1 {
+			if !slices.Contains(allowed, name) || len(values) != 1 {
 				t.Errorf("Porta was asked with %s %q", name, values)
 			}
 		}

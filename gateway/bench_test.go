@@ -72,6 +72,7 @@ const zyncRequest = "GET /admin/api/services/5/proxy.json HTTP/1.1\r\nHost: syst
 
 // fetchOnce makes one request on a connection of its own.
 func fetchOnce(b *testing.B, addr string) {
+	b.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Error(err)
@@ -87,6 +88,7 @@ func fetchOnce(b *testing.B, addr string) {
 
 // fetchMany makes n requests, so many at a time, and returns how long each took.
 func fetchMany(b *testing.B, addr string, n, atATime int) []time.Duration {
+	b.Helper()
 	took := make([]time.Duration, n)
 	var wg sync.WaitGroup
 	for worker := range atATime {

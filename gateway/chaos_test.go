@@ -49,14 +49,14 @@ func TestChaos(t *testing.T) {
 	w.api.SetFault(nil)
 	t.Logf("answers by status: %v", statuses)
 	for id := int64(2); id < 38; id++ {
-		got := w.zync.Do(t.Context(), zync.Fetch{Host: adminHost(id), URI: providerPath, Token: placeheld})
+		got := w.zync.Do(t.Context(), zync.Fetch{Host: adminHost(id), URI: providerPath, Token: zyncHolds})
 		if want := map[bool]int{true: 503, false: 200}[id == 37]; got.Status != want {
 			t.Errorf("tenant %d after it: status %d %s", id, got.Status, got.Body)
 		}
 	}
 	owners := w.owners(t)
 	for _, asked := range w.api.Asked() {
-		if asked.Token == placeheld || (asked.Token != "" && owners[standin.Digest(asked.Token)] != asked.Host) {
+		if asked.Token == zyncHolds || (asked.Token != "" && owners[standin.Digest(asked.Token)] != asked.Host) {
 			t.Errorf("%s was asked for with another's token", asked.Host)
 		}
 	}
@@ -85,7 +85,7 @@ func (w *realWorld) owners(t *testing.T) map[string]string {
 
 func anyJob() zync.Fetch {
 	uris := []string{providerPath, "/admin/api/services/5/proxy.json", findPath + "?app_id=abc123&service_id=5", findPath + "?application_id=11"}
-	return zync.Fetch{Host: adminHost(rand.Int64N(36) + 2), URI: uris[rand.IntN(len(uris))], Token: placeheld, ID: fmt.Sprint(rand.Uint32())}
+	return zync.Fetch{Host: adminHost(rand.Int64N(36) + 2), URI: uris[rand.IntN(len(uris))], Token: zyncHolds, ID: fmt.Sprint(rand.Uint32())}
 }
 
 // makeTrouble does something else to the world again and again.

@@ -16,11 +16,13 @@ func hasObject(body []byte, key string) bool {
 			return false
 		}
 		members := 0
-		for d.PeekKind() == '"' {
-			if d.SkipValue() != nil || d.SkipValue() != nil { // a name and its value
+		for ; d.PeekKind() == '"'; members++ {
+			if d.SkipValue() != nil { // the name
 				return false
 			}
-			members++
+			if d.SkipValue() != nil {
+				return false
+			}
 		}
 		_, err := d.ReadToken() // the closing brace
 		return err == nil && members > 0

@@ -60,7 +60,7 @@ func newRealWorld(t *testing.T) *realWorld {
 
 func (w *realWorld) fetch(t *testing.T, tenant int64, uri string) zync.Fetched {
 	t.Helper()
-	got := w.zync.Do(t.Context(), zync.Fetch{Host: adminHost(tenant), URI: uri, Token: placeheld, ID: "request-1"})
+	got := w.zync.Do(t.Context(), zync.Fetch{Host: adminHost(tenant), URI: uri, Token: zyncHolds, ID: "request-1"})
 	if got.Err != nil {
 		t.Errorf("tenant %d: %v", tenant, got.Err)
 	}

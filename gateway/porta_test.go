@@ -18,19 +18,19 @@ import (
 )
 
 // behind returns a gateway before a Porta on a real socket.
-func behind(t testing.TB, tenants int, porta http.Handler) (*Gateway, *tenantsFake) {
-	t.Helper()
+func behind(tb testing.TB, tenants int, porta http.Handler) (*Gateway, *tenantsFake) {
+	tb.Helper()
 	server := httptest.NewServer(porta)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	fake := newTenantsFake(tenants)
 	g, err := New(Options{
 		Porta: server.URL + "/", Zync: func() secret.Text { return secret.New(credential) }, Tenants: fake,
 		TTL: 24 * time.Hour, Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(g.Close)
+	tb.Cleanup(g.Close)
 	return g, fake
 }
 

@@ -24,7 +24,7 @@ type reason string
 
 const (
 	// The gateway answers by itself and asks nobody.
-	wrongCredential reason = "wrong_credential"
+	wrongCredential reason = "wrong_credential" //nolint:gosec // a name
 	otherPath       reason = "path"
 	otherMethod     reason = "method"
 	otherQuery      reason = "query"

@@ -48,7 +48,7 @@ func TestAGracefulStop(t *testing.T) {
 	}))
 	addr, stop := serve(t, g)
 	fetcher := &zync.Fetcher{Addr: addr, Token: credential}
-	job := zync.Fetch{Host: hostOne, URI: providerPath, Token: placeheld}
+	job := zync.Fetch{Host: hostOne, URI: providerPath, Token: zyncHolds}
 	got := make(chan zync.Fetched, 1)
 	go func() { got <- fetcher.Do(context.Background(), job) }()
 	<-arrived

@@ -47,7 +47,9 @@ func TestWhoIsSlowIsCutOff(t *testing.T) {
 					t.Errorf("the connection was kept for %s", took)
 				}
 				stop()
-				<-ended
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
 			})
 		})
 	}

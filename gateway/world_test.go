@@ -24,7 +24,7 @@ import (
 
 const (
 	credential  = "the-zync-credential"
-	placeheld   = "zync" // what Zync holds
+	zyncHolds   = "zync" // what Zync holds
 	hostOne     = "t1.example.com"
 	accountJSON = `{"account":{"id":1}}`
 	notFound    = `{"status":"Not found"}`
@@ -208,7 +208,7 @@ func response(status int, body string) *http.Response {
 	}
 }
 
-// world is a gateway between fakes, with a clock of its own.
+// world is a gateway between fakes.
 type world struct {
 	*Gateway
 	tenants  *tenantsFake
@@ -216,11 +216,10 @@ type world struct {
 	registry *prometheus.Registry
 	log      *syncBuffer
 	zync     atomic.Value // the credential
-	ahead    atomic.Int64 // of the clock
 }
 
-func newWorld(t testing.TB, tenants int) *world {
-	t.Helper()
+func newWorld(tb testing.TB, tenants int) *world {
+	tb.Helper()
 	w := &world{tenants: newTenantsFake(tenants), registry: prometheus.NewRegistry(), log: &syncBuffer{}}
 	w.porta = &portaFake{tenants: w.tenants}
 	w.zync.Store(credential)
@@ -228,24 +227,20 @@ func newWorld(t testing.TB, tenants int) *world {
 		Porta: "http://porta.invalid", Zync: func() secret.Text { return secret.New(w.zync.Load().(string)) },
 		Tenants: w.tenants, TTL: 24 * time.Hour, Registry: w.registry, Transport: w.porta,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.Gateway = g
-	t.Cleanup(g.Close)
+	tb.Cleanup(g.Close)
 	return w
 }
-
-// pass lets time pass for the gateway.
-func (w *world) pass(d time.Duration) { w.ahead.Add(int64(d)) }
 
 // zyncAsks makes a request as Zync does.
 func zyncAsks(host, uri string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, uri, nil)
 	r.Host = "system-provider"
-	r.SetBasicAuth("", placeheld)
+	r.SetBasicAuth("", zyncHolds)
 	for name, value := range map[string]string{
 		"Accept": "application/json", "Content-Type": "application/json", "X-Request-Id": "request-1",
 		"X-Zync-Token": credential, "X-Forwarded-Host": host, "X-Forwarded-Proto": "https",
@@ -272,20 +267,6 @@ func (w *world) mustAnswer(t *testing.T, host string, status int) {
 	if got := w.ask(host); got.Code != status {
 		t.Errorf("%s: status %d %s, want %d", host, got.Code, got.Body, status)
 	}
-}
-
-// settle waits for what runs beside the requests.
-func (w *world) settle(t *testing.T, done func(f *tenantsFake) bool) {
-	t.Helper()
-	for range 500 {
-		var ok bool
-		w.tenants.set(func(f *tenantsFake) { ok = done(f) })
-		if ok {
-			return
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-	t.Fatal("it did not happen within a second")
 }
 
 // counted reads the counter of an outcome.
