@@ -56,7 +56,7 @@ func (p *porta) read(ctx context.Context, response *http.Response) answer {
 		case p.large <- struct{}{}:
 			a.large = p.large
 		case <-ctx.Done():
-			return answer{trouble: crowded}
+			return answer{trouble: tooManyLarge}
 		}
 		_, err = body.ReadFrom(io.LimitReader(response.Body, maxBody-smallBody+1))
 	}

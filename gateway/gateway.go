@@ -44,17 +44,17 @@ type Options struct {
 
 // Gateway is an [http.Handler] for Zync's requests.
 type Gateway struct {
-	zync    func() secret.Text
-	hosts   template
-	tokens  *tokens
-	porta   *porta
-	metrics *metrics
-	notes   *notes
-	log     *slog.Logger
-	now     func() time.Time
-	grace   time.Duration
+	zync     func() secret.Text
+	hosts    template
+	tokens   *tokens
+	porta    *porta
+	metrics  *metrics
+	refusals *refusals
+	log      *slog.Logger
+	now      func() time.Time
+	grace    time.Duration
 
-	seats   chan struct{} // one for each request at work
+	slots   chan struct{} // one for each request at work
 	carried atomic.Int64  // when a request was last carried to its end, in Unix nanoseconds
 }
 
@@ -83,7 +83,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		zync: o.Zync, hosts: hosts, porta: porta, log: o.Log, now: o.Now, grace: o.Grace,
-		tokens: newTokens(o.Tenants, o.TTL, o.Now), notes: newNotes(o.Log), seats: make(chan struct{}, most),
+		tokens: newTokens(o.Tenants, o.TTL, o.Now), refusals: newRefusals(o.Log), slots: make(chan struct{}, most),
 	}
 	g.metrics = newMetrics(o.Registry, g.tokens.count)
 	return g, nil

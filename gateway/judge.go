@@ -5,15 +5,15 @@ import "net/http"
 // facts are what is known when Porta has answered.
 type facts struct {
 	endpoint endpoint
-	tenant   bool      // MySQL knows a tenant with the host
-	token    tokenFate // looked for only after Porta refused it, and only once
+	tenant   bool       // MySQL knows a tenant with the host
+	token    tokenState // looked for only after Porta refused it, and only once
 }
 
-// tokenFate is what MySQL says of a token that Porta refused.
-type tokenFate int
+// tokenState is what MySQL says of a token that Porta refused.
+type tokenState int
 
 const (
-	notLookedFor tokenFate = iota // or MySQL is away
+	notLookedFor tokenState = iota // or MySQL is away
 	alive
 	dead // gone or expired
 )
@@ -26,12 +26,12 @@ func judge(known facts, a answer) reply {
 	case a.trouble != noTrouble:
 		return reply{verdict: refuse(a, a.trouble.reason())}
 	case known.tenant:
-		return reply{verdict: judgeTenant(known, a)}
+		return reply{verdict: judgeKnownTenant(known, a)}
 	}
-	return reply{verdict: judgeStranger(a)}
+	return reply{verdict: judgeUnknownHost(a)}
 }
 
-func judgeTenant(known facts, a answer) verdict {
+func judgeKnownTenant(known facts, a answer) verdict {
 	switch {
 	case a.status == http.StatusOK:
 		if a.whole && hasObject(a.body, known.endpoint.key) {
@@ -52,10 +52,10 @@ func judgeTenant(known facts, a answer) verdict {
 	return refuse(a, portaUnusable)
 }
 
-// judgeStranger judges the answer for a host of which MySQL knows no tenant.
-func judgeStranger(a answer) verdict {
+// judgeUnknownHost judges the answer for a host of which MySQL knows no tenant.
+func judgeUnknownHost(a answer) verdict {
 	if a.status == http.StatusNotFound {
-		return handOn(a, gone, nobodyKnowsHim)
+		return handOn(a, gone, unknownHostGone)
 	}
-	return refuse(a, strangerRefused)
+	return refuse(a, unknownHostRefused)
 }

@@ -16,12 +16,12 @@ func TestJudge(t *testing.T) {
 	type row struct {
 		name     string
 		endpoint endpoint
-		stranger bool // MySQL knows no tenant with the host
+		unknown  bool // MySQL knows no tenant with the host
 		status   int
 		body     string
 		broken   bool
 		trouble  trouble
-		token    tokenFate
+		token    tokenState
 
 		want    int
 		outcome outcome
@@ -57,12 +57,12 @@ func TestJudge(t *testing.T) {
 
 		{name: "unreachable", endpoint: proxy, trouble: unreachable, want: 503, outcome: portaFailed},
 		{name: "slow", endpoint: proxy, trouble: tooSlow, want: 504, outcome: portaFailed, shield: true},
-		{name: "crowded", endpoint: proxy, trouble: crowded, want: 503, outcome: refused},
+		{name: "tooManyLarge", endpoint: proxy, trouble: tooManyLarge, want: 503, outcome: refused},
 
-		{name: "stranger", stranger: true, endpoint: proxy, status: 404, body: railsJSON, want: 404, outcome: gone, pass: true},
-		{name: "stranger's page", stranger: true, endpoint: provider, status: 404, body: html, want: 404, outcome: gone, pass: true},
-		{name: "stranger, unreachable", stranger: true, endpoint: proxy, trouble: unreachable, want: 503, outcome: portaFailed},
-		{name: "stranger, slow", stranger: true, endpoint: proxy, trouble: tooSlow, want: 504, outcome: portaFailed, shield: true},
+		{name: "unknown host", unknown: true, endpoint: proxy, status: 404, body: railsJSON, want: 404, outcome: gone, pass: true},
+		{name: "unknown host, page", unknown: true, endpoint: provider, status: 404, body: html, want: 404, outcome: gone, pass: true},
+		{name: "unknown host, unreachable", unknown: true, endpoint: proxy, trouble: unreachable, want: 503, outcome: portaFailed},
+		{name: "unknown host, slow", unknown: true, endpoint: proxy, trouble: tooSlow, want: 504, outcome: portaFailed, shield: true},
 	}
 	for _, body := range []string{
 		"", " ", "null", "{}", "[]", `"account"`, html, `{"account":{}}`, `{"account":null}`, `{"account":[1]}`, `{"account":"x"}`,
@@ -82,11 +82,11 @@ func TestJudge(t *testing.T) {
 		rows = append(rows, row{name: http.StatusText(status), endpoint: provider, status: status, body: html, want: status, outcome: portaFailed, pass: true})
 	}
 	for _, status := range []int{200, 201, 302, 400, 401, 403, 410, 422, 429, 500, 503} {
-		rows = append(rows, row{name: "stranger", stranger: true, endpoint: provider, status: status, body: accountJSON, want: 403, outcome: refused})
+		rows = append(rows, row{name: "unknown host", unknown: true, endpoint: provider, status: status, body: accountJSON, want: 403, outcome: refused})
 	}
 	for _, c := range rows {
 		t.Run(c.name, func(t *testing.T) {
-			got := judge(facts{endpoint: c.endpoint, tenant: !c.stranger, token: c.token},
+			got := judge(facts{endpoint: c.endpoint, tenant: !c.unknown, token: c.token},
 				answer{trouble: c.trouble, status: c.status, body: []byte(c.body), whole: !c.broken})
 			if got.status != c.want || got.outcome != c.outcome || got.pass != c.pass || got.shield != c.shield || got.again != c.again {
 				t.Errorf("%d %.60s: got %d %s, pass %t, shield %t, again %t; want %d %s, %t, %t, %t", c.status, c.body,

@@ -110,14 +110,14 @@ const (
 	noTrouble trouble = iota
 	unreachable
 	tooSlow
-	crowded // too many large bodies are being read
+	tooManyLarge // too many large bodies are being read
 )
 
 func (t trouble) reason() reason {
 	switch t {
 	case tooSlow:
 		return portaSlow
-	case crowded:
+	case tooManyLarge:
 		return tooMany
 	default:
 		return portaUnreachable

@@ -24,43 +24,50 @@ var (
 	errNoOwner = errors.New("the tenant has no owner")
 )
 
-// renew looks at the tenant of a host and mints a token where there is none that is
+// renew looks at the tenant of a host, and mints a token unless the one in memory is
 // fresh and of the same owner. It runs in the host's flight.
 func (t *tokens) renew(host string) (*held, error) {
 	account, err := t.find(t.ctx, host)
 	if err == nil {
 		err = unfit(account)
 	}
-	e := t.entry(host)
-	switch {
-	case err != nil && !definite(err):
-		if e != nil {
-			e.next.Store(t.now().Add(lookAgain).UnixNano())
-		}
-		return nil, err
-	case err != nil:
-		t.drop(host)
+	if err != nil {
+		t.failed(host, definite(err))
 		return nil, err
 	}
 	h := &held{
 		tenantID: account.ID, ownerID: account.OwnerID.Int64, host: account.Host.String, state: account.State.String,
 	}
-	var had *held
-	if e != nil {
-		had = e.held.Load()
-	}
+	had := t.inMemory(host)
 	if had != nil && had.tenantID == h.tenantID && had.ownerID == h.ownerID && t.fresh(had.token, t.now()) {
 		h.token = had.token
 	} else if h.token, err = t.mint(account); err != nil {
-		if had != nil && had.tenantID != h.tenantID { // the host is another tenant's now
-			t.drop(host)
-		} else if e != nil {
-			e.next.Store(t.now().Add(lookAgain).UnixNano())
-		}
+		t.failed(host, had != nil && had.tenantID != h.tenantID) // the host may be another tenant's now
 		return nil, err
 	}
 	t.store(host, h)
 	return h, nil
+}
+
+// failed puts the next look off. It forgets the host's token where that must not be used
+// any more.
+func (t *tokens) failed(host string, forget bool) {
+	e := t.entry(host)
+	switch {
+	case e == nil:
+	case forget:
+		t.drop(host)
+	default:
+		e.next.Store(t.now().Add(lookAgain).UnixNano())
+	}
+}
+
+// inMemory is what is held for a host, dead or alive, or nil.
+func (t *tokens) inMemory(host string) *held {
+	if e := t.entry(host); e != nil {
+		return e.held.Load()
+	}
+	return nil
 }
 
 // find looks a tenant up, for two seconds at most.
@@ -139,7 +146,7 @@ func (t *tokens) drop(host string) {
 }
 
 // look asks MySQL what became of a token that Porta refused. A dead one is used no more.
-func (t *tokens) look(ctx context.Context, k *token) tokenFate {
+func (t *tokens) look(ctx context.Context, k *token) tokenState {
 	if k.dead.Load() {
 		return dead
 	}

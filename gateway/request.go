@@ -19,14 +19,14 @@ const patience = 28 * time.Second
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := g.now()
 	asked, refusal := g.admit(r)
-	if refusal == "" && !g.sitDown() {
+	if refusal == "" && !g.enter() {
 		refusal = tooMany
 	}
 	if refusal != "" {
 		g.finish(w, asked, own(refusal), began)
 		return
 	}
-	defer g.standUp()
+	defer g.leave()
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	reply := g.carry(ctx, asked)
@@ -88,9 +88,9 @@ func (g *Gateway) carry(ctx context.Context, a asked) reply {
 func (g *Gateway) withoutToken(ctx context.Context, a asked, err error) reply {
 	switch {
 	case errors.Is(err, db.ErrNoTenant) && !a.forwarded:
-		return own(hostOfNobody)
+		return own(hostOfNoTenant)
 	case errors.Is(err, db.ErrNoTenant):
-		return g.carryStranger(ctx, a)
+		return g.carryUnknownHost(ctx, a)
 	case errors.Is(err, errMaster):
 		return own(masterHost)
 	case errors.Is(err, errPort):
@@ -103,10 +103,10 @@ func (g *Gateway) withoutToken(ctx context.Context, a asked, err error) reply {
 	return out
 }
 
-// carryStranger asks Porta, without a token, for a host that MySQL knows no tenant of.
+// carryUnknownHost asks Porta, without a token, for a host that MySQL knows no tenant of.
 // Zync deletes what it has of that tenant only if Porta says 404 and MySQL, asked again
 // after Porta, still knows no such tenant.
-func (g *Gateway) carryStranger(ctx context.Context, a asked) reply {
+func (g *Gateway) carryUnknownHost(ctx context.Context, a asked) reply {
 	answer := g.porta.ask(ctx, a, a.host, secret.Text{})
 	known := facts{endpoint: a.endpoint}
 	if answer.status == http.StatusNotFound {
@@ -123,7 +123,7 @@ func (g *Gateway) carryStranger(ctx context.Context, a asked) reply {
 	return judge(known, answer)
 }
 
-// finish hands the answer to Zync, counts it and notes what went wrong.
+// finish hands the answer to Zync, counts it and refusals what went wrong.
 func (g *Gateway) finish(w http.ResponseWriter, a asked, out reply, began time.Time) {
 	out.write(w)
 	now := g.now()
@@ -131,17 +131,17 @@ func (g *Gateway) finish(w http.ResponseWriter, a asked, out reply, began time.T
 		g.carried.Store(now.UnixNano())
 	}
 	g.metrics.count(out, now.Sub(began))
-	g.notes.take(a, out)
+	g.refusals.log(a, out)
 }
 
-// sitDown takes a seat for a request, and tells whether there was one.
-func (g *Gateway) sitDown() bool {
+// enter takes a seat for a request, and tells whether there was one.
+func (g *Gateway) enter() bool {
 	select {
-	case g.seats <- struct{}{}:
+	case g.slots <- struct{}{}:
 		return true
 	default:
 		return false
 	}
 }
 
-func (g *Gateway) standUp() { <-g.seats }
+func (g *Gateway) leave() { <-g.slots }

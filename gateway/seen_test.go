@@ -33,7 +33,7 @@ func TestMetrics(t *testing.T) {
 	}
 	w.tenants.set(func(f *tenantsFake) { f.err = errAway })
 	w.mustAnswer(t, "t2.example.com", 503)
-	for o, want := range map[outcome]float64{served: 1, gone: 1, refused: 2, unauthorized: 1, portaFailed: 3, withoutAny: 1} {
+	for o, want := range map[outcome]float64{served: 1, gone: 1, refused: 2, unauthorized: 1, portaFailed: 3, noTokenToBeHad: 1} {
 		if got := w.counted(o); got != want {
 			t.Errorf("%s: %v, want %v", o, got, want)
 		}

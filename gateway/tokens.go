@@ -29,9 +29,10 @@ const (
 // tokens are the tokens in hand, one for each tenant that asks, by the host that it
 // asks with.
 //
-// A hit takes one read lock and one atomic load. All that needs MySQL happens in a
-// flight: one for each host, which whoever needs its result waits for, and whose context
-// belongs to no request.
+// A hit takes one read lock and one atomic load. Everything that needs MySQL happens in a
+// flight. There is one flight for a host at a time. Requests that need its result wait for
+// it and share it, a failure too. A flight has a context of its own, so it goes on when
+// the requests have ended.
 type tokens struct {
 	tenants Tenants
 	ttl     time.Duration
@@ -76,8 +77,8 @@ func newTokens(tenants Tenants, ttl time.Duration, now func() time.Time) *tokens
 }
 
 // get returns a live token for the tenant of a host. With one in hand it returns at
-// once, and has whatever is due done beside it. Else it waits for a mint; ctx bounds the
-// wait, not the mint.
+// once, and starts a look in the background where one is due. Else it waits for a mint;
+// ctx bounds the wait, not the mint.
 func (t *tokens) get(ctx context.Context, host string) (*held, error) {
 	if e := t.entry(host); e != nil {
 		now := t.now()
@@ -86,13 +87,11 @@ func (t *tokens) get(ctx context.Context, host string) (*held, error) {
 			return h, nil
 		}
 	}
-	for {
-		h, err := t.fetch(ctx, host)
-		if err != nil || t.lives(h.token, t.now()) {
-			return h, err
-		}
-		// The flight began before its token was known to be dead.
+	h, err := t.fetch(ctx, host)
+	if err == nil && h.token.dead.Load() { // the flight began before that was known
+		h, err = t.fetch(ctx, host)
 	}
+	return h, err
 }
 
 // fetch waits for a flight that gets the host a live token.
@@ -101,29 +100,27 @@ func (t *tokens) fetch(ctx context.Context, host string) (*held, error) {
 		held *held
 		err  error
 	}
-	landed := make(chan result, 1)
+	done := make(chan result, 1)
 	t.work.Go(func() {
 		h, err, _ := t.flights.Do(host, func() (any, error) {
-			if e := t.entry(host); e != nil {
-				if h := e.held.Load(); t.lives(h.token, t.now()) {
-					return h, nil // a flight landed just before this one
-				}
+			if h := t.inMemory(host); h != nil && t.lives(h.token, t.now()) {
+				return h, nil // from a flight that ended just before this one
 			}
 			return t.renew(host)
 		})
 		got, _ := h.(*held)
-		landed <- result{got, err}
+		done <- result{got, err}
 	})
 	select {
-	case r := <-landed:
+	case r := <-done:
 		return r.held, r.err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 }
 
-// lookBeside looks at a tenant anew where that is due, and mints where that is due. The
-// caller does not wait. Whoever moves next does it, so there is one look at a time.
+// lookBeside starts a look at a tenant, and a mint, in the background where they are due.
+// The request that moves the due time starts it, so there is one look at a time.
 func (t *tokens) lookBeside(host string, e *entry, now time.Time) {
 	due := e.next.Load()
 	if now.UnixNano() < due || !e.next.CompareAndSwap(due, now.Add(lookAgain).UnixNano()) {
