@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -20,28 +21,47 @@ const (
 	readTimeout = headerTimeout + writeTimeout + 5*time.Second
 )
 
-// Serve serves Zync on a listener until ctx ends. Then it takes no new requests, and
-// gives those at work the grace to end. The error says why the listener ended early, or
-// that requests were cut off.
+// Serve serves Zync on a listener until ctx ends. Then it takes no new connections, and
+// gives those that it has the grace to be answered. The error says why the listener ended
+// early, or that requests were cut off.
+//
+// It does not stop by [http.Server.Shutdown], which closes connections whose request has
+// come but was not read yet.
 func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
+	incoming := &draining{Listener: listener}
+	var open sync.WaitGroup
 	server := g.server()
+	server.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Done()
+		}
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- server.Serve(incoming) }()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("gateway's listener: %w", err)
+		return errors.Join(fmt.Errorf("gateway's listener: %w", err), server.Close())
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.grace)
-	defer cancel()
-	err := server.Shutdown(grace)
-	if err != nil {
-		err = errors.Join(fmt.Errorf("gateway: requests were cut off: %w", err), server.Close())
+	incoming.stop()
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		g.log.Warn("gateway's listener did not end as it should", "err", err)
 	}
-	if last := <-ended; !errors.Is(last, http.ErrServerClosed) {
-		err = errors.Join(err, last)
+	answered := make(chan struct{})
+	go func() { open.Wait(); close(answered) }()
+	grace := time.NewTimer(g.grace)
+	defer grace.Stop()
+	select {
+	case <-answered:
+		return nil
+	case <-grace.C:
 	}
-	return err
+	err := server.Close()
+	<-answered
+	return errors.Join(errors.New("gateway: requests were cut off at the end of the grace"), err)
 }
 
 // server bounds what a client can take: time, header, connections that say nothing. It

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +60,7 @@ func TestWhoIsSlowIsCutOff(t *testing.T) {
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
+	once   sync.Once
 }
 
 func (l *pipeListener) Accept() (net.Conn, error) {
@@ -70,6 +72,6 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *pipeListener) Close() error { close(l.closed); return nil }
+func (l *pipeListener) Close() error { l.once.Do(func() { close(l.closed) }); return nil }
 
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
