@@ -29,7 +29,7 @@ const (
 	otherMethod     reason = "method"
 	otherQuery      reason = "query"
 	badHost         reason = "host"
-	hostOfNoTenant  reason = "host_of_nobody"
+	hostOfNoTenant  reason = "host_of_no_tenant"
 	masterHost      reason = "master"
 	hostWithPort    reason = "self_domain_with_port"
 	noOwner         reason = "no_owner"
