@@ -37,6 +37,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 			open.Add(1)
 		case http.StateClosed:
 			open.Done()
+		default:
 		}
 	}
 	ended := make(chan error, 1)
