@@ -56,7 +56,7 @@ func TestSystemdUnits(t *testing.T) {
 	if len(names) != 4 {
 		t.Errorf("the units are %v", names)
 	}
-	args := []string{"verify"}
+	args := []string{"verify", "--man=no"}
 	for _, name := range names {
 		args = append(args, "./"+strings.Replace(name, "@.", "@rotate.", 1))
 	}
@@ -80,16 +80,66 @@ func TestSystemdUnits(t *testing.T) {
 }
 
 // alertRules are the files with rules, one for each way of running.
-func alertRules() []string { return []string{"rules.yml", "rules_runs.yml"} }
+func alertRules() []string { return []string{"rules.yml", "rules_runs.yml", "rules_cronjobs.yml"} }
+
+// ruleTests are the files with tests of the rules.
+func ruleTests(t *testing.T) (files []string) {
+	t.Helper()
+	found, err := filepath.Glob("../deploy/prometheus/*_test.yml")
+	must(t, err)
+	for _, file := range found {
+		files = append(files, filepath.Base(file))
+	}
+	return files
+}
 
 func TestAlertRules(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		append([]string{"check", "rules"}, alertRules()...),
-		{"test", "rules", "rules_test.yml", "rules_gateway_test.yml", "rules_runs_test.yml"},
+		append([]string{"test", "rules"}, ruleTests(t)...),
 	} {
 		if out, err := tool(t, "../deploy/prometheus", "promtool", args...); err != nil {
 			t.Errorf("promtool %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// TestUnitsHoldBackCoresAndBadConfiguration: a core would hold tokens, and exit code 2
+// is the same at each start.
+func TestUnitsHoldBackCoresAndBadConfiguration(t *testing.T) {
+	t.Parallel()
+	daemon, once := read(t, "deploy", "systemd", "token-scheduler.service"), read(t, "deploy", "systemd", "token-scheduler-run@.service")
+	for _, line := range []string{"LimitCORE=0", "DynamicUser=yes", "MemoryDenyWriteExecute=yes"} {
+		if !strings.Contains(daemon, "\n"+line+"\n") || !strings.Contains(once, "\n"+line+"\n") {
+			t.Errorf("a unit lacks %s", line)
+		}
+	}
+	if !strings.Contains(daemon, "\nRestartPreventExitStatus=2\n") {
+		t.Error("bad configuration is started for ever")
+	}
+}
+
+// TestPrometheusRulesAreTheRules has what Prometheus's operator takes be the same rules.
+// UPDATE=1 writes it.
+func TestPrometheusRulesAreTheRules(t *testing.T) {
+	t.Parallel()
+	for file, component := range map[string]string{"rules.yml": "monitoring", "rules_cronjobs.yml": "monitoring-cronjob"} {
+		var want strings.Builder
+		want.WriteString("# deploy/prometheus/" + file + " for Prometheus's operator; make docs writes it.\n" +
+			"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: token-scheduler\nspec:\n")
+		_, groups, _ := strings.Cut(read(t, "deploy", "prometheus", file), "\ngroups:\n")
+		for line := range strings.Lines("groups:\n" + groups) {
+			if strings.TrimSpace(line) != "" {
+				want.WriteString("  ")
+			}
+			want.WriteString(line)
+		}
+		if os.Getenv("UPDATE") != "" {
+			must(t, os.WriteFile(filepath.Join("../deploy/kubernetes", component, "prometheusrule.yaml"), []byte(want.String()), 0o600))
+		}
+		if read(t, "deploy", "kubernetes", component, "prometheusrule.yaml") != want.String() {
+			t.Errorf("%s/prometheusrule.yaml is not %s: run make docs", component, file)
 		}
 	}
 }
@@ -107,9 +157,12 @@ func alerts(t *testing.T, file string) (names []string) {
 
 func TestEachAlertHasItsTestAndItsParagraph(t *testing.T) {
 	t.Parallel()
-	tests := map[string]string{
-		"rules.yml":      read(t, "deploy", "prometheus", "rules_test.yml") + read(t, "deploy", "prometheus", "rules_gateway_test.yml"),
-		"rules_runs.yml": read(t, "deploy", "prometheus", "rules_runs_test.yml"),
+	tests := map[string]string{}
+	for _, file := range ruleTests(t) {
+		content := read(t, "deploy", "prometheus", file)
+		_, rules, _ := strings.Cut(content, "rule_files: [")
+		rules, _, _ = strings.Cut(rules, "]")
+		tests[rules] += content
 	}
 	named := map[string]bool{}
 	for _, file := range alertRules() {
@@ -160,13 +213,14 @@ func TestRulesAndDashboardAskForMetricsThatExist(t *testing.T) {
 	if !json.Valid([]byte(read(t, "deploy", "grafana", "dashboard.json"))) {
 		t.Error("the dashboard is no JSON")
 	}
-	for _, file := range []string{
-		"prometheus/rules.yml", "prometheus/rules_test.yml", "prometheus/rules_gateway_test.yml",
-		"prometheus/rules_runs.yml", "prometheus/rules_runs_test.yml", "grafana/dashboard.json",
-	} {
+	files := []string{"grafana/dashboard.json"}
+	for _, file := range append(alertRules()[:2], ruleTests(t)...) {
+		files = append(files, "prometheus/"+file)
+	}
+	for _, file := range files {
 		asked := metricName.FindAllString(read(t, "deploy", file), -1)
-		if len(asked) < 5 {
-			t.Errorf("%s asks for %v alone", file, asked)
+		if len(asked) == 0 && !strings.Contains(file, "cronjobs") {
+			t.Errorf("%s asks for nothing", file)
 		}
 		for _, name := range slices.Compact(slices.Sorted(slices.Values(asked))) {
 			if !exist[name] && !ofTheGateway(name) {
