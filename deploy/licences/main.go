@@ -3,11 +3,13 @@
 // module cache, so it needs no network once the program has been built. A module without
 // a licence is an error: it must not be shipped.
 //
-//	go run ./deploy/licences ./cmd/scheduler >THIRD-PARTY-LICENCES
+//	go run ./deploy/licences -o THIRD-PARTY-LICENCES ./cmd/scheduler
 package main
 
 import (
+	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -25,23 +27,26 @@ type module struct {
 }
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	file := flag.String("o", "/dev/stdout", "`file` to write to")
+	flag.Parse()
+	if err := run(flag.Args(), *file); err != nil {
 		fmt.Fprintln(os.Stderr, "licences:", err)
 		os.Exit(1)
 	}
 }
 
-func run(packages []string, out io.Writer) error {
+func run(packages []string, file string) error {
 	modules, err := linked(packages)
 	if err != nil {
 		return err
 	}
+	var texts bytes.Buffer
 	for _, m := range modules {
-		if err := m.print(out); err != nil {
+		if err := m.print(&texts); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
-	return nil
+	return os.WriteFile(file, texts.Bytes(), 0o644) //nolint:gosec // everybody may read it
 }
 
 // linked lists Go and the modules that packages are linked from, each once.

@@ -29,7 +29,7 @@ build() { make -s build VERSION="$version" BIN="$2" GOARCH="$1"; }
 # The manual page comes from a binary that runs here.
 GOOS='' build '' "$work/here"
 "$work/here" --help | awk -v version="$version" -v date="$day" -f deploy/package/manpage.awk >"$work/scheduler.8"
-go run ./deploy/licences ./cmd/scheduler >"$work/THIRD-PARTY-LICENCES"
+go run ./deploy/licences -o "$work/THIRD-PARTY-LICENCES" ./cmd/scheduler
 
 for arch in amd64 arm64; do
 	stage=$work/$arch
