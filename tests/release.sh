@@ -1,8 +1,9 @@
 #!/bin/sh
 # Builds a release twice, the second time from a clone in another folder, and compares
-# the two byte by byte; looks into its archives and packages; then installs, tries and
-# removes the deb in a throw-away copy of this machine's root. make release-test calls it
-# with the folder that has nfpm and cyclonedx-gomod. The last part needs root and dpkg.
+# the two byte by byte; looks into its archives and packages; then tries the deb, and an
+# installation from a clone, in a throw-away copy of this machine's root. make
+# release-test calls it with the folder that has nfpm and cyclonedx-gomod. The last part
+# needs root and dpkg.
 set -eu
 
 tools=$(cd "$1" && pwd)
@@ -33,5 +34,5 @@ if command -v rpm >/dev/null; then
 		grep -q "$want" "$out/rpm" || fail "no $want in the rpm"
 	done
 fi
-tests/install.sh "$out/one/token-scheduler_${version}-1_$(dpkg --print-architecture).deb" $version
+tests/copy.sh tests/install.sh "$out/one/token-scheduler_${version}-1_$(dpkg --print-architecture).deb" $version
 echo "release: $(wc -l <"$out/one/SHA256SUMS") files, the same twice"
