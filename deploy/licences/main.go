@@ -8,6 +8,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -29,14 +30,14 @@ type module struct {
 func main() {
 	file := flag.String("o", "/dev/stdout", "`file` to write to")
 	flag.Parse()
-	if err := run(flag.Args(), *file); err != nil {
+	if err := run(context.Background(), flag.Args(), *file); err != nil {
 		fmt.Fprintln(os.Stderr, "licences:", err)
 		os.Exit(1)
 	}
 }
 
-func run(packages []string, file string) error {
-	modules, err := linked(packages)
+func run(ctx context.Context, packages []string, file string) error {
+	modules, err := linked(ctx, packages)
 	if err != nil {
 		return err
 	}
@@ -50,13 +51,13 @@ func run(packages []string, file string) error {
 }
 
 // linked lists Go and the modules that packages are linked from, each once.
-func linked(packages []string) ([]module, error) {
+func linked(ctx context.Context, packages []string) ([]module, error) {
 	const format = `{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{"\t"}}{{.Dir}}{{end}}{{end}}`
-	list, err := output(append([]string{"list", "-deps", "-f", format}, packages...)...)
+	list, err := output(ctx, append([]string{"list", "-deps", "-f", format}, packages...)...)
 	if err != nil {
 		return nil, err
 	}
-	root, err := output("env", "GOROOT")
+	root, err := output(ctx, "env", "GOROOT")
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +71,8 @@ func linked(packages []string) ([]module, error) {
 	return modules, nil
 }
 
-func output(args ...string) (string, error) {
-	cmd := exec.Command("go", args...)
+func output(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // its arguments are those of this file
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
