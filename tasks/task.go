@@ -41,6 +41,9 @@ type Run struct {
 	// Drain is closed when the run should come to an end: begin nothing new,
 	// finish what is in hand. The context ends if that takes too long.
 	Drain <-chan struct{}
+	// Yield is closed when a run by hand asks for the task. The run ends within a few
+	// seconds and returns [ErrInterrupted].
+	Yield <-chan struct{}
 	// Progress is told, many times a second perhaps, how many items are done of
 	// how many; zero where that is not known. It is never nil.
 	Progress func(done, total int)
