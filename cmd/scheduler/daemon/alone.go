@@ -58,7 +58,7 @@ func (d *Daemon) redisIsAway(ctx context.Context, drain <-chan struct{}, err err
 
 // needsToGoAlone is true if tokens have passed half their life, or may have.
 func (d *Daemon) needsToGoAlone() bool {
-	last, alone := d.rotate.lastDone(), d.alone.lastDone()
+	last, alone := d.rotate.lastComplete(), d.alone.lastComplete()
 	if !alone.IsZero() && alone.After(last) {
 		return true // it has gone alone before, and goes on until Redis is back
 	}
