@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"time"
 
@@ -30,37 +29,24 @@ const (
 type Options struct {
 	URL secret.Text
 	SSL SSL
-	// Current is the URL as it is now, where that may change: it is asked for each
-	// new connection, and its user and password are used. Nil where URL is all.
+	// Current is the URL as it is now, where that may change. It is asked for each
+	// new connection, and followed. Nil where URL is all.
 	Current func() secret.Text
 }
 
 // Open prepares a pool for Porta's database. It connects to nothing yet: the
 // error is about the options alone.
 func Open(o Options) (*sqlx.DB, error) {
-	cfg, err := ParseURL(o.URL)
+	cfg, err := o.config()
 	if err != nil {
 		return nil, err
 	}
-	host, _, err := net.SplitHostPort(cfg.Addr)
-	if err != nil { // a Unix socket
-		host = "localhost"
-	}
-	if cfg.TLS, err = o.SSL.Config(host); err != nil {
-		return nil, fmt.Errorf("database ssl: %w", err)
-	}
 	if o.Current != nil {
-		if err := cfg.Apply(mysql.BeforeConnect(func(_ context.Context, cfg *mysql.Config) error {
-			current, err := ParseURL(o.Current())
-			if err == nil {
-				cfg.User, cfg.Passwd = current.User, current.Passwd
-			}
-			return err
-		})); err != nil {
+		if err := cfg.Apply(mysql.BeforeConnect(o.follow)); err != nil {
 			return nil, fmt.Errorf("database configuration: %w", err)
 		}
 	}
-	connector, err := mysql.NewConnector(cfg)
+	connector, err := newConnector(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database configuration: %w", err)
 	}
@@ -69,6 +55,18 @@ func Open(o Options) (*sqlx.DB, error) {
 	pool.SetMaxIdleConns(1)
 	pool.SetConnMaxLifetime(connLife)
 	return pool, nil
+}
+
+// follow sets a connection up for the URL as it is now.
+func (o Options) follow(_ context.Context, cfg *mysql.Config) error {
+	o.URL = o.Current()
+	now, err := o.config()
+	if err != nil {
+		return err
+	}
+	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr, cfg.DBName = now.User, now.Passwd, now.Net, now.Addr, now.DBName
+	cfg.TLS, cfg.AllowFallbackToPlaintext = now.TLS, now.AllowFallbackToPlaintext
+	return nil
 }
 
 // Ping tells whether the server answers.
@@ -90,25 +88,4 @@ func scrub(err error) error {
 	clean := *refusal
 	clean.Message = digestPattern.ReplaceAllString(clean.Message, secret.Redacted)
 	return &clean
-}
-
-// serverSaid tells whether err is an answer of the server; any other failure of
-// a statement means that the connection is gone.
-func serverSaid(err error) bool {
-	var refusal *mysql.MySQLError
-	return errors.As(err, &refusal)
-}
-
-// Definite tells whether err is the server's answer that trying again will not
-// mend: a right that is missing, a table or column that is not there.
-func Definite(err error) bool {
-	var refusal *mysql.MySQLError
-	if !errors.As(err, &refusal) {
-		return errors.Is(err, ErrNoMaster)
-	}
-	switch refusal.Number {
-	case 1044, 1045, 1049, 1054, 1142, 1143, 1146, 1227, 1364, 1370, 1665:
-		return true
-	}
-	return false
 }

@@ -2,8 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,35 +21,6 @@ type Inspector struct{ pool *sqlx.DB }
 // NewInspector inspects the database of pool.
 func NewInspector(pool *sqlx.DB) *Inspector { return &Inspector{pool: pool} }
 
-// Server is what a server says of itself.
-type Server struct {
-	Version      string `db:"version"`
-	ReadOnly     bool   `db:"read_only"`
-	BinaryLog    bool   `db:"log_bin"`
-	BinlogFormat string `db:"binlog_format"`
-	Cipher       string // of this connection; empty for plain text
-}
-
-// Server asks the server what it is.
-func (i *Inspector) Server(ctx context.Context) (Server, error) {
-	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
-	defer cancel()
-	var s Server
-	if err := i.pool.GetContext(ctx, &s, `
-SELECT VERSION() AS version, @@global.read_only AS read_only, @@global.log_bin AS log_bin, @@global.binlog_format AS binlog_format`); err != nil {
-		return s, fmt.Errorf("ask the server: %w", scrub(err))
-	}
-	var status struct {
-		Name  string `db:"Variable_name"`
-		Value string `db:"Value"`
-	}
-	if err := i.pool.GetContext(ctx, &status, `SHOW SESSION STATUS LIKE 'Ssl_cipher'`); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return s, fmt.Errorf("ask the server: %w", scrub(err))
-	}
-	s.Cipher = status.Value
-	return s, nil
-}
-
 // Tables are the tables that are used, in the order of their use.
 func Tables() []string { return []string{"accounts", "users", "access_tokens"} }
 
@@ -59,7 +28,7 @@ func Tables() []string { return []string{"accounts", "users", "access_tokens"} }
 func columnsOf(table string) []string {
 	switch table {
 	case "accounts":
-		return []string{"id", "self_domain", "provider", "master", "provider_account_id", "created_at"}
+		return []string{"id", "self_domain", "provider", "master", "provider_account_id", "created_at", "state"}
 	case "users":
 		return []string{"id", "account_id", "username", "role", "tenant_id"}
 	}

@@ -2,54 +2,177 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// olderTokens are the sync tokens, of whatever user of the same account, that
-// were made before one of those given and still live.
-const olderTokens = `
-SELECT DISTINCT old.id
-  FROM access_tokens new
-  JOIN users owner ON owner.id = new.owner_id
-  JOIN users other ON other.account_id = owner.account_id
-  JOIN access_tokens old ON old.owner_id = other.id
- WHERE new.value IN (?) AND old.id < new.id
-   AND CAST(old.name AS BINARY) = CAST('` + SyncTokenName + `' AS BINARY)
-   AND (old.expires_at IS NULL OR old.expires_at >= UTC_TIMESTAMP())`
+const (
+	// revokedAtOnce is for how many tenants older tokens are ended together.
+	revokedAtOnce = 50
+	// endedAtOnce is how many tokens one statement ends.
+	endedAtOnce = 1000
+)
 
-// Revoke ends the life of every sync token that was made for the same tenants
-// before those with these digests, legacy ones included, and returns how many
-// that were. It is for tenants to whose Zync the new tokens have been delivered.
-func (w *Writer) Revoke(ctx context.Context, digests []secret.Text) (int, error) {
-	if len(digests) == 0 {
-		return 0, nil
-	}
-	ids, err := w.older(ctx, digests)
-	if err != nil || len(ids) == 0 {
-		return 0, err
-	}
-	n, err := w.execIn(ctx, `
-UPDATE access_tokens SET expires_at = UTC_TIMESTAMP() - INTERVAL 1 SECOND, updated_at = UTC_TIMESTAMP()
- WHERE id IN (?) AND `+isSyncToken, ids)
-	if err != nil {
-		return 0, fmt.Errorf("revoke older sync tokens: %w", err)
-	}
-	return n, nil
+// Revoked is what became of the older tokens of some tenants. The indexes are those
+// of the digests that were given to [Writer.Revoke].
+type Revoked struct {
+	Ended int // tokens
+	// Spared are tenants that keep older tokens which are too young to end: a push
+	// of one may still be under way. Revoke them again later.
+	Spared []int
+	// Behind are tenants of which nothing was ended: the token given is not there
+	// any more, or another is newer, and Zync may hold that one.
+	Behind []int
 }
 
-func (w *Writer) older(ctx context.Context, digests []secret.Text) ([]int64, error) {
-	query, args, err := sqlx.In(olderTokens, values(digests))
-	if err != nil {
-		return nil, err
+// Revoke ends the older sync tokens, legacy ones included, of the tenants to whose
+// Zync the tokens with these digests have been delivered. It ends nothing for a
+// tenant unless the newest live token is one of those given, and no token that was
+// made within the time spare before MySQL's present. None of those given is ended:
+// give all that Zync may hold, such as one whose push timed out here and may arrive
+// yet.
+//
+// After an error, part of the work may be done. It may be asked for again.
+func (w *Writer) Revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (Revoked, error) {
+	var all Revoked
+	for first := 0; first < len(delivered); first += revokedAtOnce {
+		part, err := w.revoke(ctx, delivered[first:min(len(delivered), first+revokedAtOnce)], spare)
+		all.Ended += part.Ended
+		if err != nil {
+			return all, fmt.Errorf("revoke older sync tokens: %w", err)
+		}
+		for _, i := range part.Spared {
+			all.Spared = append(all.Spared, first+i)
+		}
+		for _, i := range part.Behind {
+			all.Behind = append(all.Behind, first+i)
+		}
 	}
-	var ids []int64
-	err = w.do(ctx, func(ctx context.Context) error { return w.conn.SelectContext(ctx, &ids, query, args...) })
+	return all, nil
+}
+
+func (w *Writer) revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (r Revoked, err error) {
+	given := values(delivered)
+	tenants, err := w.tenantsOf(ctx, given)
 	if err != nil {
-		return nil, fmt.Errorf("find older sync tokens: %w", err)
+		return r, err
 	}
-	return ids, nil
+	newest, err := w.newestOf(ctx, slices.Collect(maps.Values(tenants)))
+	if err != nil {
+		return r, err
+	}
+	var safe []int64 // accounts whose newest token is given
+	for i, value := range given {
+		if account, alive := tenants[value]; alive && slices.Contains(given, newest[account]) {
+			safe = append(safe, account)
+		} else {
+			r.Behind = append(r.Behind, i)
+		}
+	}
+	if len(safe) == 0 {
+		return r, nil
+	}
+	if r.Ended, err = w.endOlder(ctx, safe, given, spare); err != nil {
+		return r, err
+	}
+	left, err := w.withOlder(ctx, safe, given)
+	for i, value := range given {
+		if account, alive := tenants[value]; alive && slices.Contains(left, account) {
+			r.Spared = append(r.Spared, i)
+		}
+	}
+	return r, err
+}
+
+// tenantsOf returns the accounts of those tokens that live.
+func (w *Writer) tenantsOf(ctx context.Context, given []string) (map[string]int64, error) {
+	var rows []struct {
+		Value   string `db:"value"`
+		Account int64  `db:"account_id"`
+	}
+	err := w.selectIn(ctx, &rows, `
+SELECT t.value, u.account_id FROM access_tokens t JOIN users u ON u.id = t.owner_id
+ WHERE t.value IN (?) AND u.account_id IS NOT NULL AND `+lives, given)
+	tenants := make(map[string]int64, len(rows))
+	for _, row := range rows {
+		tenants[row.Value] = row.Account
+	}
+	return tenants, err
+}
+
+// tokensOf are the live sync tokens of some accounts, of whatever user.
+const tokensOf = `
+  FROM users u JOIN access_tokens t ON t.owner_id = u.id
+ WHERE u.account_id IN (?) AND ` + isSyncToken + ` AND ` + lives
+
+// newestOf returns the digest of each account's newest live sync token. Ids tell
+// the order of two that were made in one second.
+func (w *Writer) newestOf(ctx context.Context, accounts []int64) (map[int64]string, error) {
+	if len(accounts) == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	var rows []struct {
+		Account int64        `db:"account_id"`
+		Created sql.NullTime `db:"created"`
+		Value   string       `db:"value"`
+	}
+	err := w.selectIn(ctx, &rows, `
+SELECT n.account_id, n.created, n.value FROM (
+  SELECT u.account_id, t.created_at AS created, t.value,
+         ROW_NUMBER() OVER (PARTITION BY u.account_id ORDER BY t.created_at DESC, t.id DESC) AS place`+tokensOf+`) n
+ WHERE n.place = 1`, accounts)
+	newest := make(map[int64]string, len(rows))
+	for _, row := range rows {
+		newest[row.Account] = row.Value
+	}
+	return newest, err
+}
+
+// endOlder ends the other tokens of some accounts, but for those that are too young.
+func (w *Writer) endOlder(ctx context.Context, accounts []int64, given []string, spare time.Duration) (ended int, err error) {
+	for {
+		var ids []int64
+		err := w.selectIn(ctx, &ids, `SELECT t.id`+tokensOf+` AND t.value NOT IN (?)
+ AND (t.created_at IS NULL OR t.created_at <= UTC_TIMESTAMP() - INTERVAL ? SECOND) LIMIT ?`,
+			accounts, given, int64(spare/time.Second), endedAtOnce)
+		if err != nil || len(ids) == 0 {
+			return ended, err
+		}
+		slices.Sort(ids) // locked in the order in which Porta locks them
+		n, err := w.end(ctx, ids)
+		ended += n
+		if err != nil || n == 0 || len(ids) < endedAtOnce {
+			return ended, err
+		}
+	}
+}
+
+// end ends the life of sync tokens.
+func (w *Writer) end(ctx context.Context, ids []int64) (int, error) {
+	return execIn(ctx, w, `
+UPDATE access_tokens SET expires_at = UTC_TIMESTAMP() - INTERVAL 1 SECOND, updated_at = UTC_TIMESTAMP()
+ WHERE id IN (?) AND `+isSyncToken, ids)
+}
+
+// withOlder returns those accounts that still have other tokens.
+func (w *Writer) withOlder(ctx context.Context, accounts []int64, given []string) (left []int64, err error) {
+	err = w.selectIn(ctx, &left, `SELECT DISTINCT u.account_id`+tokensOf+` AND t.value NOT IN (?)`, accounts, given)
+	return left, err
+}
+
+// selectIn reads rows through the writer, with IN (?) for each list among the
+// arguments.
+func (w *Writer) selectIn(ctx context.Context, rows any, query string, args ...any) error {
+	query, args, err := sqlx.In(query, args...)
+	if err != nil {
+		return err
+	}
+	return w.do(ctx, func(ctx context.Context) error { return w.conn.SelectContext(ctx, rows, query, args...) })
 }

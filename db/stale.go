@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -32,57 +31,47 @@ func NewStaleTokens(pool *sqlx.DB) *StaleTokens { return &StaleTokens{pool: pool
 // whichever is behind: neither alone may end a token that still lives.
 const expired = `expires_at < UTC_TIMESTAMP() AND expires_at < ?`
 
-// Page returns up to limit stale tokens with an id above after, stale at now.
-func (s *StaleTokens) Page(ctx context.Context, after int64, now time.Time, limit int) ([]StaleToken, error) {
+// Page looks at up to rows access tokens with an id above after, of whatever name
+// and age, and returns those that are stale sync tokens at now. next is the last id
+// that was looked at, from which the next page goes on. It is after itself at the
+// end of the table. So each statement is bounded, however few tokens are stale.
+func (s *StaleTokens) Page(ctx context.Context, after int64, now time.Time, rows int) (page []StaleToken, next int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	var page []StaleToken
-	err := s.pool.SelectContext(ctx, &page, `
-SELECT t.id, t.created_at, t.expires_at IS NULL AS legacy, u.account_id
-  FROM (SELECT id, created_at, expires_at, owner_id FROM access_tokens
-         WHERE id > ? AND `+isSyncToken+` AND (expires_at IS NULL OR (`+expired+`))
-         ORDER BY id LIMIT ?) t
-  LEFT JOIN users u ON u.id = t.owner_id
- ORDER BY t.id`, after, now, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list stale sync tokens: %w", scrub(err))
+	if err := s.pool.GetContext(ctx, &next, `
+SELECT COALESCE(MAX(id), ?) FROM (SELECT id FROM access_tokens WHERE id > ? ORDER BY id LIMIT ?) ahead`, after, after, rows); err != nil {
+		return nil, after, fmt.Errorf("look ahead in access tokens: %w", scrub(err))
 	}
-	return page, nil
+	if next == after {
+		return nil, after, nil
+	}
+	err = s.pool.SelectContext(ctx, &page, `
+SELECT t.id, t.created_at, t.expires_at IS NULL AS legacy, u.account_id
+  FROM access_tokens t LEFT JOIN users u ON u.id = t.owner_id
+ WHERE t.id > ? AND t.id <= ? AND `+isSyncToken+` AND (t.expires_at IS NULL OR (`+expired+`))
+ ORDER BY t.id LIMIT ?`, after, next, now, rows)
+	if err != nil {
+		return nil, after, fmt.Errorf("list stale sync tokens: %w", scrub(err))
+	}
+	return page, next, nil
 }
 
-// PurgeExpired deletes those of ids that are sync tokens expired at now, where
-// they lie close with such as lie between them, and returns how many that were.
-func (w *Writer) PurgeExpired(ctx context.Context, ids []int64, now time.Time) (int, error) {
-	if len(ids) == 0 {
-		return 0, nil
-	}
-	var n int
-	var err error
-	if first, last := slices.Min(ids), slices.Max(ids); dense(first, last, len(ids)) {
-		n, err = w.exec(ctx, `DELETE FROM access_tokens WHERE id BETWEEN ? AND ? AND `+isSyncToken+` AND `+expired, first, last, now)
-	} else {
-		n, err = w.execIn(ctx, `DELETE FROM access_tokens WHERE id IN (?) AND `+isSyncToken+` AND `+expired, ids, now)
-	}
+// PurgeExpired deletes the sync tokens with an id above after and up to last that
+// have expired at now, and returns how many that were. The caller bounds the span.
+func (w *Writer) PurgeExpired(ctx context.Context, after, last int64, now time.Time) (int, error) {
+	n, err := w.exec(ctx, `DELETE FROM access_tokens WHERE id > ? AND id <= ? AND `+isSyncToken+` AND `+expired, after, last, now)
 	if err != nil {
 		return 0, fmt.Errorf("purge expired sync tokens: %w", err)
 	}
 	return n, nil
 }
 
-// dense tells whether so few other rows lie between two ids that the span costs
-// less than the list of ids: MySQL deletes by a span in half the time, but looks
-// at, and for a moment locks, each row in it.
-func dense(first, last int64, n int) bool { return last-first < int64(n+n/20) }
-
 // PurgeLegacy deletes those of ids that are sync tokens without an expiry, and
 // returns how many that were.
 func (w *Writer) PurgeLegacy(ctx context.Context, ids []int64) (int, error) {
-	if len(ids) == 0 {
-		return 0, nil
-	}
-	n, err := w.execIn(ctx, `DELETE FROM access_tokens WHERE id IN (?) AND `+isSyncToken+` AND expires_at IS NULL`, ids)
+	n, err := execIn(ctx, w, `DELETE FROM access_tokens WHERE id IN (?) AND `+isSyncToken+` AND expires_at IS NULL`, ids)
 	if err != nil {
-		return 0, fmt.Errorf("purge legacy sync tokens: %w", err)
+		return n, fmt.Errorf("purge legacy sync tokens: %w", err)
 	}
 	return n, nil
 }

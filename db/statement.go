@@ -3,15 +3,19 @@ package db
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/go-sql-driver/mysql"
 )
+
+// errTooLarge says that a statement was not sent: the server would refuse it and
+// close the connection.
+var errTooLarge = errors.New("the statement is larger than the server's max_allowed_packet")
 
 // exec runs one statement that changes rows, and returns how many it changed.
 func (w *Writer) exec(ctx context.Context, query string, args ...any) (n int, err error) {
+	if sizeOf(query, args) > w.packet {
+		return 0, errTooLarge
+	}
 	err = w.do(ctx, func(ctx context.Context) error {
 		result, err := w.conn.ExecContext(ctx, query, args...)
 		if err != nil {
@@ -22,6 +26,20 @@ func (w *Writer) exec(ctx context.Context, query string, args ...any) (n int, er
 		return err
 	})
 	return n, err
+}
+
+// sizeOf is an upper bound on a statement's size in bytes, with its arguments in it.
+func sizeOf(query string, args []any) int {
+	const number = 32 // or a date, with quotes
+	size := len(query)
+	for _, arg := range args {
+		if text, ok := arg.(string); ok {
+			size += 2*len(text) + 2 // each byte may need an escape
+			continue
+		}
+		size += number
+	}
+	return size
 }
 
 // do carries out one statement, on the writer's connection and no other, again
@@ -59,31 +77,26 @@ func (w *Writer) doOnce(ctx context.Context, statement func(ctx context.Context)
 	switch {
 	case err == nil:
 		return nil
-	case serverSaid(err) && !closing(err):
+	case serverSaid(err) && !useless(err):
 		return scrub(err)
 	}
-	w.lost = fmt.Errorf("%w: %w", ErrWriterLost, scrub(err))
-	w.discard()
-	return w.lost
+	return w.lose(scrub(err))
 }
 
 // gaveWay tells whether the server undid the statement in favour of another
 // transaction: a deadlock or a lock's time-out.
 func gaveWay(err error) bool {
-	var refusal *mysql.MySQLError
-	return errors.As(err, &refusal) && (refusal.Number == 1213 || refusal.Number == 1205)
+	n := number(err)
+	return n == 1213 || n == 1205
 }
 
-// closing tells whether the server's answer is that it closes the connection:
-// shutdown (1053), killed (1927 and 3169), idle for too long (4031).
-func closing(err error) bool {
-	var refusal *mysql.MySQLError
-	if !errors.As(err, &refusal) {
-		return false
-	}
-	switch refusal.Number {
-	case 1053, 1927, 3169, 4031:
+// useless tells whether the server's answer is that nothing more can be written
+// through the connection. Either the server closes it, or it has become a replica;
+// a new connection may find the primary.
+func useless(err error) bool {
+	switch number(err) {
+	case 1053, 1153, 1927, 3169, 4031: // shutdown, packet too large, killed, idle for too long
 		return true
 	}
-	return false
+	return ReadOnly(err)
 }

@@ -13,6 +13,10 @@ import (
 // database, or one that was never set up.
 var ErrNoMaster = errors.New("no master account: accounts has no row with master = 1")
 
+// ErrNotAdvancing says that MySQL returned tenants that do not lie behind the
+// place that was asked for. A list that went on from there might never end.
+var ErrNotAdvancing = errors.New("the list of tenants does not advance")
+
 // Tenant is a provider account of Porta with the user that its sync token
 // belongs to.
 type Tenant struct {
@@ -26,38 +30,13 @@ type Tenant struct {
 	// be: NULL for the master account, as Porta's trigger has it.
 	OwnerTenantID sql.NullInt64 `db:"owner_tenant_id"`
 
-	CreatedAt sql.NullTime `db:"created_at"`
-	Master    bool         `db:"is_master"`
-}
-
-// Cursor is a place in the list of tenants. The zero Cursor is its beginning.
-type Cursor struct {
-	started   bool // the master account, which comes first, is behind
-	createdAt sql.NullTime
-	id        int64
-}
-
-// After is the place behind a tenant.
-func After(t Tenant) Cursor {
-	if t.Master {
-		return Cursor{started: true}
-	}
-	return Cursor{started: true, createdAt: t.CreatedAt, id: t.ID}
-}
-
-// Before tells whether the place lies before a tenant.
-func (c Cursor) Before(t Tenant) bool {
-	switch {
-	case !c.started:
-		return true
-	case t.Master:
-		return false
-	case c.createdAt.Valid != t.CreatedAt.Valid:
-		return t.CreatedAt.Valid // NULL sorts first
-	case c.createdAt.Valid && !c.createdAt.Time.Equal(t.CreatedAt.Time):
-		return c.createdAt.Time.Before(t.CreatedAt.Time)
-	}
-	return c.id < t.ID
+	// Created is accounts.created_at as MySQL writes it, with as many digits as the
+	// column has. It may be NULL or 0000-00-00 00:00:00.
+	Created sql.NullString `db:"created"`
+	Master  bool           `db:"is_master"`
+	// Approved tells whether Porta accepts the tenant's tokens now: it refuses valid
+	// ones of a tenant in any other state.
+	Approved bool `db:"approved"`
 }
 
 // Tenants lists tenants and their owners.
@@ -76,9 +55,10 @@ func NewTenants(pool *sqlx.DB, impersonation string) *Tenants {
 // selectTenants finds each account's owner as Porta does: the impersonation
 // admin, else the admin of another name with the lowest id.
 const selectTenants = `
-SELECT t.id, t.self_domain, t.created_at, COALESCE(t.master, 0) = 1 AS is_master, o.id AS owner_id,
+SELECT t.id, t.self_domain, CAST(t.created_at AS CHAR) AS created, COALESCE(t.master, 0) = 1 AS is_master,
+       COALESCE(t.state, '') = 'approved' AS approved, o.id AS owner_id,
        CASE WHEN t.master = 1 THEN NULL ELSE o.tenant_id END AS owner_tenant_id
-  FROM (SELECT a.id, a.self_domain, a.created_at, a.master, COALESCE(
+  FROM (SELECT a.id, a.self_domain, a.created_at, a.master, a.state, COALESCE(
           (SELECT MIN(u.id) FROM users u WHERE u.account_id = a.id AND u.role = 'admin' AND u.username = ?),
           (SELECT MIN(u.id) FROM users u WHERE u.account_id = a.id AND u.role = 'admin')) AS owner_id
           FROM (%s) a) t
@@ -94,18 +74,19 @@ SELECT t.id, t.self_domain, t.created_at, COALESCE(t.master, 0) = 1 AS is_master
 // MariaDB makes a lookup by the id alone, and walks over all that lies before the
 // cursor to come to it, so that a list would cost the square of its length.
 const pageOfAccounts = `
-SELECT p.id, p.self_domain, p.created_at, FALSE AS is_master FROM (
-    (SELECT id, self_domain, created_at FROM accounts
+SELECT p.id, p.self_domain, CAST(p.created_at AS CHAR) AS created, FALSE AS is_master,
+       COALESCE(p.state, '') = 'approved' AS approved FROM (
+    (SELECT id, self_domain, created_at, state FROM accounts
       WHERE provider_account_id = ? AND created_at <=> ? AND id > ? AND provider = 1 AND id <> ?
       ORDER BY id LIMIT ?)
     UNION ALL
-    (SELECT id, self_domain, created_at FROM accounts
-      WHERE provider_account_id >= ? AND provider_account_id <= ? AND created_at > ? AND provider = 1 AND id <> ?
+    (SELECT id, self_domain, created_at, state FROM accounts
+      WHERE provider_account_id >= ? AND provider_account_id <= ? AND created_at %s ? AND provider = 1 AND id <> ?
       ORDER BY provider_account_id, created_at, id LIMIT ?)
   ) p ORDER BY p.created_at, p.id LIMIT ?`
 
 const accountsByID = `
-  SELECT id, self_domain, created_at, master FROM accounts
+  SELECT id, self_domain, created_at, master, state FROM accounts
    WHERE id IN (?) AND (provider = 1 OR master = 1)`
 
 // Page returns up to limit tenants after the cursor, in every state, and the
@@ -122,21 +103,22 @@ func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, 
 			return nil, after, err
 		}
 	}
-	since := after.createdAt.Time.UTC().Format("2006-01-02 15:04:05")
-	if !after.createdAt.Valid {
-		since = "1000-01-01 00:00:00" // before every date: NULL sorts first
+	later, since := ">", after.created.String
+	if !after.created.Valid { // NULL sorts first, before every date and 0000-00-00
+		later, since = ">=", "0000-00-00 00:00:00"
 	}
 	page := make([]Tenant, 0, limit)
-	err := t.pool.SelectContext(ctx, &page, pageOfAccounts,
-		t.masterID, after.createdAt, after.id, t.masterID, limit,
+	err := t.pool.SelectContext(ctx, &page, fmt.Sprintf(pageOfAccounts, later),
+		t.masterID, after.created, after.id, t.masterID, limit,
 		t.masterID, t.masterID, since, t.masterID, limit, limit)
 	if err != nil {
 		return nil, after, fmt.Errorf("list tenants: %w", scrub(err))
 	}
-	if len(page) > 0 {
-		after = After(page[len(page)-1])
+	next, err := after.through(page)
+	if err != nil {
+		return nil, after, err
 	}
-	return page, after, nil
+	return page, next, nil
 }
 
 // first returns the master account and what follows it.
@@ -184,19 +166,4 @@ func (t *Tenants) ByID(ctx context.Context, ids []int64) ([]Tenant, error) {
 		return nil, fmt.Errorf("list tenants by id: %w", scrub(err))
 	}
 	return page, nil
-}
-
-// Count returns how many tenants there are, for a run's progress.
-func (t *Tenants) Count(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	var n int
-	err := t.pool.GetContext(ctx, &n, `
-SELECT COUNT(*) + (SELECT COUNT(*) FROM accounts WHERE master = 1)
-  FROM accounts a JOIN accounts m ON a.provider_account_id = m.id
- WHERE m.master = 1 AND a.provider = 1 AND a.id <> m.id`)
-	if err != nil {
-		return 0, fmt.Errorf("count tenants: %w", scrub(err))
-	}
-	return n, nil
 }

@@ -5,12 +5,17 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
+	"net"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // The values of DATABASE_SSL_MODE, as Porta's mysql2 adapter names them.
 const (
 	SSLDisabled       = "disabled"
+	SSLPreferred      = "preferred"
 	SSLRequired       = "required"
 	SSLVerifyCA       = "verify_ca"
 	SSLVerifyIdentity = "verify_identity"
@@ -18,7 +23,7 @@ const (
 
 // SSL says how connections to MySQL are encrypted. The zero value is plain text.
 type SSL struct {
-	Mode string // one of the SSL… constants; empty is SSLVerifyIdentity with a CA, else SSLDisabled
+	Mode string // one of the SSL… constants, in any case; empty is SSLVerifyIdentity with a CA, else SSLDisabled
 	CA   string // a PEM file
 	Cert string // a PEM file, with Key
 	Key  string
@@ -28,63 +33,36 @@ type SSL struct {
 func (s SSL) Effective() string {
 	switch {
 	case s.Mode != "":
-		return s.Mode
+		return normal(s.Mode)
 	case s.CA != "":
 		return SSLVerifyIdentity
+	case s.Cert != "":
+		return SSLRequired // a certificate of ours is of no use in plain text
 	}
 	return SSLDisabled
 }
 
 // Config returns the TLS configuration for server, or nil for plain text.
 func (s SSL) Config(server string) (*tls.Config, error) {
-	cfg := &tls.Config{ServerName: server, MinVersion: tls.VersionTLS12}
-	if err := errors.Join(s.addCA(cfg), s.addCertificate(cfg)); err != nil {
+	cfg, err := secret.TLSFiles{CA: s.CA, Cert: s.Cert, Key: s.Key}.Load()
+	if err != nil {
 		return nil, err
 	}
+	cfg.ServerName = server
 	switch mode := s.Effective(); mode {
 	case SSLDisabled:
 		return nil, nil //nolint:nilnil // the driver takes nil for plain text
-	case SSLRequired:
-		cfg.InsecureSkipVerify = true // that is what "required" promises: encryption, no identity
+	case SSLRequired, SSLPreferred:
+		cfg.InsecureSkipVerify = true // that is what they promise: encryption, no identity
 	case SSLVerifyCA:
 		cfg.InsecureSkipVerify = true // the chain is verified below; only the host's name is not
 		cfg.VerifyConnection = func(state tls.ConnectionState) error { return verifyChain(state, cfg.RootCAs) }
 	case SSLVerifyIdentity:
 	default:
-		return nil, fmt.Errorf("mode %q is none of %s, %s, %s, %s",
-			mode, SSLDisabled, SSLRequired, SSLVerifyCA, SSLVerifyIdentity)
+		return nil, fmt.Errorf("mode %q is none of %s, %s, %s, %s, %s",
+			s.Mode, SSLDisabled, SSLPreferred, SSLRequired, SSLVerifyCA, SSLVerifyIdentity)
 	}
 	return cfg, nil
-}
-
-func (s SSL) addCA(cfg *tls.Config) error {
-	if s.CA == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(s.CA)
-	if err != nil {
-		return fmt.Errorf("read CA: %w", err)
-	}
-	cfg.RootCAs = x509.NewCertPool()
-	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("CA file %s holds no PEM certificate", s.CA)
-	}
-	return nil
-}
-
-func (s SSL) addCertificate(cfg *tls.Config) error {
-	if s.Cert == "" && s.Key == "" {
-		return nil
-	}
-	if s.Cert == "" || s.Key == "" {
-		return errors.New("a client certificate needs both its certificate and its key")
-	}
-	pair, err := tls.LoadX509KeyPair(s.Cert, s.Key)
-	if err != nil {
-		return fmt.Errorf("load client certificate: %w", err)
-	}
-	cfg.Certificates = []tls.Certificate{pair}
-	return nil
 }
 
 func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
@@ -97,4 +75,65 @@ func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
 	}
 	_, err := state.PeerCertificates[0].Verify(opts)
 	return err
+}
+
+// ssl is what the options and the URL together say of TLS.
+func (o Options) ssl() (SSL, error) {
+	if o.URL.Empty() {
+		return o.SSL, nil
+	}
+	u, err := parse(o.URL.Reveal())
+	if err != nil {
+		return o.SSL, err
+	}
+	parameters, err := parametersOf(u)
+	if err != nil {
+		return o.SSL, err
+	}
+	given, err := sslOf(parameters)
+	if err != nil {
+		return o.SSL, err
+	}
+	return o.SSL.and(given)
+}
+
+// CheckTLS tells what is wrong with TLS: files that can't be read, a mode that is
+// not known, options and a URL that contradict each other. A URL that can't be read
+// at all is left to [ParseURL].
+func (o Options) CheckTLS() error {
+	ssl := o.SSL
+	if _, err := ParseURL(o.URL); err == nil {
+		if ssl, err = o.ssl(); err != nil {
+			return err
+		}
+	}
+	_, err := ssl.Config("")
+	return err
+}
+
+// SSLMode is the mode in force, by the options and the URL.
+func (o Options) SSLMode() string {
+	ssl, _ := o.ssl() // [Options.CheckTLS] says what is wrong with it
+	return ssl.Effective()
+}
+
+// config is the driver's configuration, with TLS.
+func (o Options) config() (*mysql.Config, error) {
+	cfg, err := ParseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(cfg.Addr)
+	if err != nil { // a Unix socket
+		host = "localhost"
+	}
+	ssl, err := o.ssl()
+	if err != nil {
+		return nil, fmt.Errorf("database ssl: %w", err)
+	}
+	if cfg.TLS, err = ssl.Config(host); err != nil {
+		return nil, fmt.Errorf("database ssl: %w", err)
+	}
+	cfg.AllowFallbackToPlaintext = ssl.Effective() == SSLPreferred
+	return cfg, nil
 }

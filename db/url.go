@@ -18,17 +18,15 @@ import (
 const connectTimeout = 5 * time.Second
 
 // ParseURL turns a URL as Porta writes it (mysql2:// or mysql://, percent-encoded
-// user and password) into the driver's configuration. Rails' own query
-// parameters (encoding, pool, reconnect, …) are for Rails and are ignored;
-// "socket" names a Unix socket. The error never quotes the URL, which holds a
+// user and password) into the driver's configuration, but for TLS. Of the
+// parameters, "socket" names a Unix socket, those of TLS are read by
+// [Options.CheckTLS], and Rails' own (encoding, pool, reconnect, …) are for Rails.
+// Any other is an error that names it. No error quotes the URL, which holds a
 // password.
 func ParseURL(raw secret.Text) (*mysql.Config, error) {
-	u, err := url.Parse(raw.Reveal())
+	u, err := parse(raw.Reveal())
 	if err != nil {
-		return nil, errors.New("not a URL (a special character in the password must be percent-encoded)")
-	}
-	if u.Scheme != "mysql2" && u.Scheme != "mysql" {
-		return nil, errors.New("the scheme must be mysql2 or mysql")
+		return nil, err
 	}
 	name := strings.TrimPrefix(u.Path, "/")
 	if u.Opaque != "" || name == "" || strings.Contains(name, "/") {
@@ -37,18 +35,65 @@ func ParseURL(raw secret.Text) (*mysql.Config, error) {
 	if u.User.Username() == "" {
 		return nil, errors.New("no user: want mysql2://user:password@host:port/database")
 	}
+	parameters, err := parametersOf(u)
+	if err != nil {
+		return nil, err
+	}
 	cfg := newConfig()
 	cfg.User = u.User.Username()
 	cfg.Passwd, _ = u.User.Password()
 	cfg.DBName = name
-	if cfg.Net, cfg.Addr, err = address(u); err != nil {
+	if cfg.Net, cfg.Addr, err = address(u, parameters["socket"]); err != nil {
 		return nil, err
 	}
 	return cfg, nil
 }
 
-func address(u *url.URL) (network, addr string, err error) {
-	if socket := u.Query().Get("socket"); socket != "" {
+// parse reads the URL, or says why it can't be read.
+func parse(raw string) (*url.URL, error) {
+	if err := misquoted(raw); err != nil {
+		return nil, err
+	}
+	scheme, rest, found := strings.Cut(raw, ":")
+	switch {
+	case found && (scheme == "mysql2" || scheme == "mysql"):
+	case strings.HasPrefix(scheme, "postgres"), strings.HasPrefix(scheme, "oracle"):
+		return nil, errors.New("PostgreSQL and Oracle are not supported: the scheme must be mysql2 or mysql")
+	default:
+		return nil, errors.New("the scheme must be mysql2 or mysql")
+	}
+	u, err := url.Parse(raw)
+	if err == nil {
+		return u, nil
+	}
+	authority, path, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
+	at := strings.LastIndex(authority, "@")
+	host := authority[at+1:]
+	colon := strings.LastIndex(host, ":")
+	_, notNumber := strconv.Atoi(host[colon+1:])
+	if at >= 0 && colon >= 0 && notNumber != nil && !strings.Contains(path, "@") {
+		return nil, errors.New("the port is not a number")
+	}
+	return nil, errors.New("not a URL (a special character in the password must be percent-encoded)")
+}
+
+// misquoted says what a shell, an editor or a Secret has put around the URL.
+func misquoted(raw string) error {
+	switch {
+	case strings.HasSuffix(raw, "\n"), strings.HasSuffix(raw, "\r"):
+		return errors.New("it ends in a line break")
+	case strings.TrimSpace(raw) != raw:
+		return errors.New("it begins or ends with a blank")
+	case strings.HasPrefix(raw, `"`), strings.HasPrefix(raw, `'`):
+		return errors.New("it is in quotes")
+	case strings.ContainsFunc(raw, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return errors.New("it holds a control character or a line break")
+	}
+	return nil
+}
+
+func address(u *url.URL, socket string) (network, addr string, err error) {
+	if socket != "" {
 		return "unix", socket, nil
 	}
 	if u.Hostname() == "" {
@@ -72,9 +117,7 @@ func newConfig() *mysql.Config {
 	cfg.Timeout = connectTimeout
 	// One round trip a statement: no prepare before and no close after it.
 	cfg.InterpolateParams = true
-	// A primary that became a read-only replica is as good as gone.
-	cfg.RejectReadOnly = true
 	cfg.Logger = &mysql.NopLogger{} // it reports what the caller is told anyway
-	cfg.Params = map[string]string{"time_zone": "'+00:00'"}
+	cfg.Params = sessionSettings()
 	return cfg
 }

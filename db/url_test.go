@@ -11,11 +11,11 @@ import (
 
 func TestParseURL(t *testing.T) {
 	for raw, want := range map[string]string{
-		"mysql2://root:@db:3306/porta":                                    "root  tcp db:3306 porta",
-		"mysql2://porta:p%40ss%3Aw%2Frd%25%23@db/3scale_system?pool=5":    "porta p@ss:w/rd%# tcp db:3306 3scale_system",
-		"mysql://u@[::1]:3307/d?encoding=utf8&reconnect=true":             "u  tcp [::1]:3307 d",
-		"mysql2://u:p@localhost/d?socket=%2Frun%2Fmysqld%2Fmysqld.sock":   "u p unix /run/mysqld/mysqld.sock d",
-		"mysql2://u:p@system-mysql/system?prepared_statements=false&x[]=": "u p tcp system-mysql:3306 system",
+		"mysql2://root:@db:3306/porta":                                       "root  tcp db:3306 porta",
+		"mysql2://porta:p%40ss%3Aw%2Frd%25%23@db/3scale_system?pool=5":       "porta p@ss:w/rd%# tcp db:3306 3scale_system",
+		"mysql://u@[::1]:3307/d?encoding=utf8&reconnect=true":                "u  tcp [::1]:3307 d",
+		"mysql2://u:p@localhost/d?socket=%2Frun%2Fmysqld%2Fmysqld.sock":      "u p unix /run/mysqld/mysqld.sock d",
+		"mysql2://u:p@system-mysql/system?prepared_statements=false&sslca=x": "u p tcp system-mysql:3306 system",
 	} {
 		cfg, err := db.ParseURL(secret.New(raw))
 		if err != nil {
@@ -30,18 +30,31 @@ func TestParseURL(t *testing.T) {
 
 func TestParseURLRefuses(t *testing.T) {
 	for raw, want := range map[string]string{
-		"":                              "scheme",
-		"postgresql://u:secret@db/d":    "scheme",
-		"oracle-enhanced://u:secret@db": "scheme",
-		"mysql2://u:secret@db":          "no database",
-		"mysql2://u:secret@db/a/b":      "no database",
-		"mysql2://u:secret@/d":          "no host",
-		"mysql2://db/d":                 "no user",
-		"mysql2://u:sec%ret@db/d":       "percent-encoded",
-		"mysql2://u:secret#@db/d":       "percent-encoded",
-		"mysql2://u:secret@db:0/d":      "port",
-		"mysql2://u:secret@db:99999/d":  "port",
-		"mysql2:u:secret@db/d":          "no database",
+		"":                                    "scheme",
+		"postgresql://u:secret@db/d":          "PostgreSQL",
+		"oracle-enhanced://u:secret@db":       "Oracle",
+		"redis://u:secret@db":                 "scheme",
+		"mysql2://u:secret@db":                "no database",
+		"mysql2://u:secret@db/a/b":            "no database",
+		"mysql2://u:secret@/d":                "no host",
+		"mysql2://db/d":                       "no user",
+		"mysql2://u:sec%ret@db/d":             "percent-encoded",
+		"mysql2://u:secret#@db/d":             "percent-encoded",
+		"mysql2://u:sec/ret@db/d":             "percent-encoded",
+		"mysql2://u:secret@db:0/d":            "port",
+		"mysql2://u:secret@db:33o6/d":         "port",
+		"mysql2://u:secret@db:99999/d":        "port",
+		"mysql2:u:secret@db/d":                "no database",
+		"mysql2://u:secret@db/d\n":            "ends in a line break",
+		"mysql2://u:sec\nret@db/d":            "line break",
+		"mysql2://u:secret@db/d\t":            "blank",
+		`"mysql2://u:secret@db/d"`:            "in quotes",
+		"mysql2://u:secret@db/d?timeout=5":    "unknown parameter timeout",
+		"mysql2://u:secret@db/d?sslMode=x":    "unknown parameter sslMode",
+		"mysql2://u:secret@db/d?x\x1b%5Bm=x":  "control character",
+		"mysql2://u:secret@db/d?sslcipher=x":  "sslcipher is not supported",
+		"mysql2://u:secret@db/d?tls=1;pool=5": "parameters",
+		"mysql2://u:secret@db/d?tls=1&tls=2":  "tls is given twice",
 	} {
 		cfg, err := db.ParseURL(secret.New(raw))
 		if err == nil {

@@ -2,10 +2,7 @@ package db
 
 import (
 	"context"
-	"crypto/sha256"
-	"database/sql"
 	"database/sql/driver"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,8 +12,8 @@ import (
 )
 
 var (
-	// ErrFenced says that another connection holds the task's lock: somebody
-	// else may write, and we may not.
+	// ErrFenced says that another connection holds the task's lock: somebody else
+	// may write, and we may not. The error's text says who that is.
 	ErrFenced = errors.New("another scheduler holds the writer's lock in MySQL")
 	// ErrWriterLost says that the writer's connection is gone and its lock with
 	// it. Whether its last statement took effect is not known.
@@ -25,15 +22,13 @@ var (
 
 const (
 	writeTimeout = 10 * time.Second // one statement, its retries not counted
+	// writeLimit has MariaDB end a statement before we give it up, so that its
+	// connection and its lock are kept.
+	writeLimit   = 8 * time.Second
 	closeTimeout = 2 * time.Second
-	// lockWait is how long a statement may wait for a row before it gives way;
-	// Porta's own transactions on these rows last milliseconds.
-	lockWait = 5
 	// conflictTries bounds how often a statement is tried that lost a deadlock
 	// (1213) or waited in vain for a lock (1205).
 	conflictTries = 10
-	// maxLockName is MySQL's limit on the name given to GET_LOCK.
-	maxLockName = 64
 )
 
 // Writer is the one connection through which a task changes rows. It holds
@@ -41,102 +36,36 @@ const (
 // to lead only one can write. It is never replaced behind the caller's back: once
 // lost, every call returns [ErrWriterLost].
 type Writer struct {
-	conn *sqlx.Conn
-	lock string
-	skew time.Duration
+	conn   *sqlx.Conn
+	self   session
+	lock   string
+	packet int // the server's max_allowed_packet
+	opener *Writers
 
-	mu   sync.Mutex // one statement at a time
-	lost error
+	mu    sync.Mutex // one statement at a time
+	clock clock
+	lost  error
 
 	stop context.CancelFunc
 	done chan struct{}
 }
 
-// LockName is the name of GET_LOCK for a task of an installation: the two
-// joined, or a digest of them where MySQL's 64 characters do not hold that.
-func LockName(installation, task string) string {
-	name := "token-scheduler:" + installation + ":" + task
-	if len(name) <= maxLockName {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return "token-scheduler:" + hex.EncodeToString(sum[:])[:maxLockName-len("token-scheduler:")]
+// Skew is how far MySQL's clock was ahead of ours when the writer last looked.
+func (w *Writer) Skew() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.clock.skew
 }
 
-// WriterOptions describe a writer.
-type WriterOptions struct {
-	// Lock is the name for GET_LOCK, by [LockName].
-	Lock string
-	// LeaseLife is the life of the lease under which the caller works: the
-	// server closes a writer that says nothing for twice as long, so that one
-	// that is frozen or cut off keeps nobody waiting.
-	LeaseLife time.Duration
-	// MaxSkew is how far MySQL's clock and ours may differ before no writer is
-	// to be had: the rows' times are the server's, and whichever clock is wrong,
-	// tokens must live.
-	MaxSkew time.Duration
+// Lost returns nil while the writer can be used, and why not otherwise.
+func (w *Writer) Lost() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
 }
 
-// OpenWriter takes a connection of its own and the lock on it. The error is
-// [ErrFenced] where another holds the lock.
-func OpenWriter(ctx context.Context, pool *sqlx.DB, o WriterOptions) (*Writer, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	conn, err := pool.Connx(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("connect the writer: %w", scrub(err))
-	}
-	w := &Writer{conn: conn, lock: o.Lock, done: make(chan struct{})}
-	if err := w.prepare(ctx, o); err != nil {
-		w.discard()
-		return nil, err
-	}
-	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop = stop
-	go w.keepAlive(alive, o.LeaseLife/3)
-	return w, nil
-}
-
-func (w *Writer) prepare(ctx context.Context, o WriterOptions) error {
-	for _, statement := range []string{
-		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-		fmt.Sprintf("SET SESSION wait_timeout = %d, innodb_lock_wait_timeout = %d, autocommit = 1",
-			max(1, int(2*o.LeaseLife/time.Second)), lockWait),
-	} {
-		if _, err := w.conn.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("set up the writer: %w", scrub(err))
-		}
-	}
-	var got sql.NullInt64
-	if err := w.conn.GetContext(ctx, &got, "SELECT GET_LOCK(?, 0)", w.lock); err != nil {
-		return fmt.Errorf("take the writer's lock: %w", scrub(err))
-	}
-	if got.Int64 != 1 {
-		return ErrFenced
-	}
-	var server struct {
-		Holds bool      `db:"holds"`
-		Now   time.Time `db:"now"`
-	}
-	// A proxy that shares connections gives the lock to one and the next
-	// statement to another; then the lock fences nothing.
-	if err := w.conn.GetContext(ctx, &server, `
-SELECT COALESCE(IS_USED_LOCK(?) = CONNECTION_ID(), 0) AS holds, UTC_TIMESTAMP(6) AS now`, w.lock); err != nil {
-		return fmt.Errorf("check the writer's lock: %w", scrub(err))
-	}
-	if !server.Holds {
-		return errors.New("the writer's lock is not on the writer's connection: is there a multiplexing proxy before MySQL?")
-	}
-	w.skew = time.Until(server.Now)
-	if w.skew.Abs() > o.MaxSkew {
-		return fmt.Errorf("MySQL's clock and ours differ by %s: set both right", w.skew.Round(time.Second))
-	}
-	return nil
-}
-
-// Skew is how far MySQL's clock was ahead of ours when the writer was opened.
-func (w *Writer) Skew() time.Duration { return w.skew }
-
+// keepAlive looks at the server's clock again and again, so that the server does
+// not close the connection as idle.
 func (w *Writer) keepAlive(ctx context.Context, every time.Duration) {
 	defer close(w.done)
 	tick := time.NewTicker(every)
@@ -147,7 +76,7 @@ func (w *Writer) keepAlive(ctx context.Context, every time.Duration) {
 			return
 		case <-tick.C:
 		}
-		if _, err := w.exec(ctx, "DO 0"); errors.Is(err, ErrWriterLost) {
+		if err := w.look(ctx); errors.Is(err, ErrWriterLost) {
 			return
 		}
 	}
@@ -159,18 +88,32 @@ func (w *Writer) Close() error {
 	<-w.done
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var err error
-	if w.lost == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		// SELECT and not DO: Vitess knows lock functions there alone.
-		if _, err = w.conn.ExecContext(ctx, "SELECT RELEASE_LOCK(?)", w.lock); err != nil {
-			err = fmt.Errorf("release the writer's lock: %w", scrub(err))
-		}
-		w.lost = ErrWriterLost
-		w.discard()
+	if w.lost != nil {
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	// SELECT and not DO: Vitess knows lock functions there alone.
+	_, err := w.conn.ExecContext(ctx, "SELECT RELEASE_LOCK(?)", w.lock)
+	if err != nil {
+		err = fmt.Errorf("release the writer's lock: %w", scrub(err))
+		w.opener.remember(w.self)
+	}
+	w.lost = ErrWriterLost
+	w.discard()
 	return err
+}
+
+// lose gives the connection up for a reason. The caller holds w.mu.
+func (w *Writer) lose(reason error) error {
+	w.lost = fmt.Errorf("%w: %w", ErrWriterLost, reason)
+	w.discard()
+	if !serverSaid(reason) {
+		// The server may know nothing of it, and go on with the statement under the
+		// lock for as long as that takes.
+		w.opener.bury(w.self)
+	}
+	return w.lost
 }
 
 // discard closes the connection instead of handing it back to the pool, with

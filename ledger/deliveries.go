@@ -4,17 +4,52 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
+// Delivery is when a tenant's token was delivered, and when it was minted: its life
+// counts from there.
+type Delivery struct{ At, Minted time.Time }
+
+// format writes the time of the mint only if it is not that of the delivery.
+func (d Delivery) format() string {
+	if d.Minted.IsZero() || d.At.Sub(d.Minted) < time.Second {
+		return formatTime(d.At)
+	}
+	return formatTime(d.At) + " " + formatTime(d.Minted)
+}
+
+// parseDelivery returns a zero Delivery for a value that is not ours.
+func parseDelivery(text string) Delivery {
+	at, minted, found := strings.Cut(text, " ")
+	d := Delivery{At: parseTime(at)}
+	if d.Minted = d.At; found {
+		d.Minted = parseTime(minted)
+	}
+	return d
+}
+
 // Deliveries returns the time of each tenant's last delivery, in the order of
 // ids; zero if none is known.
 func (l *Ledger) Deliveries(ctx context.Context, ids []int64) ([]time.Time, error) {
+	known, err := l.deliveriesOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	times := make([]time.Time, len(ids))
+	for i, d := range known {
+		times[i] = d.At
+	}
+	return times, nil
+}
+
+func (l *Ledger) deliveriesOf(ctx context.Context, ids []int64) ([]Delivery, error) {
+	known := make([]Delivery, len(ids))
 	if len(ids) == 0 {
-		return times, nil
+		return known, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -24,15 +59,15 @@ func (l *Ledger) Deliveries(ctx context.Context, ids []int64) ([]time.Time, erro
 	}
 	for i, value := range values {
 		if text, ok := value.(string); ok {
-			times[i] = parseTime(text)
+			known[i] = parseDelivery(text)
 		}
 	}
-	return times, nil
+	return known, nil
 }
 
 // Record notes deliveries, with their times, and failures, with their reasons.
 // A delivery ends a tenant's failure.
-func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, failed map[int64]string, now time.Time) error {
+func (l *Ledger) Record(ctx context.Context, delivered map[int64]Delivery, failed map[int64]string, now time.Time) error {
 	if len(delivered) == 0 && len(failed) == 0 {
 		return nil
 	}
@@ -45,8 +80,8 @@ func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, fail
 	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		if len(delivered) > 0 {
 			pairs, ids := make([]any, 0, 2*len(delivered)), make([]int64, 0, len(delivered))
-			for id, at := range delivered {
-				pairs = append(pairs, strconv.FormatInt(id, 10), formatTime(at))
+			for id, d := range delivered {
+				pairs = append(pairs, strconv.FormatInt(id, 10), d.format())
 				ids = append(ids, id)
 			}
 			pipe.HSet(ctx, l.deliveries(), pairs...)
@@ -66,7 +101,7 @@ func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, fail
 // Forget drops deliveries and failures from before a time; most of them are of
 // tenants that were deleted. It works in short steps.
 func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
-	err := l.forget(ctx, l.deliveries(), func(_, value string) bool { return parseTime(value).Before(before) })
+	err := l.forget(ctx, l.deliveries(), func(_, value string) bool { return parseDelivery(value).At.Before(before) })
 	if err != nil {
 		return fmt.Errorf("forget old deliveries: %w", err)
 	}

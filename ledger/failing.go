@@ -18,6 +18,8 @@ type Failing struct {
 	Last     time.Time // the last failure
 	// Delivered is the last delivery; zero where none is known.
 	Delivered time.Time
+	// Minted is when the token of that delivery was minted; its life counts from there.
+	Minted time.Time
 }
 
 // rank sorts the failing: at risk, of unknown age, recently served.
@@ -118,12 +120,12 @@ func (l *Ledger) withDeliveries(ctx context.Context, pairs []string, seen map[in
 		f.TenantID = id
 		page, ids = append(page, f), append(ids, id)
 	}
-	served, err := l.Deliveries(ctx, ids)
+	served, err := l.deliveriesOf(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	for i := range page {
-		page[i].Delivered = served[i]
+		page[i].Delivered, page[i].Minted = served[i].At, served[i].Minted
 	}
 	return page, nil
 }

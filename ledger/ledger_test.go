@@ -23,7 +23,7 @@ func TestLedgerOfDeliveries(t *testing.T) {
 	t.Parallel()
 	l := newTestLedger(t)
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	must(t, l.Record(t.Context(), map[int64]time.Time{1: now, 2: now.Add(-40 * 24 * time.Hour)}, map[int64]string{3: "zync answered 500"}, now))
+	must(t, l.Record(t.Context(), map[int64]Delivery{1: {At: now}, 2: {At: now.Add(-40 * 24 * time.Hour)}}, map[int64]string{3: "zync answered 500"}, now))
 	must(t, l.Record(t.Context(), nil, nil, now))
 	must(t, l.client.HSet(t.Context(), l.deliveries(), "4", "not ours").Err())
 	times, err := l.Deliveries(t.Context(), []int64{1, 2, 3, 4})
@@ -56,7 +56,7 @@ func TestLedgerOfFailures(t *testing.T) {
 		f.Since.UnixMilli() != now.UnixMilli() || f.Last.UnixMilli() != now.Add(time.Hour).UnixMilli() {
 		t.Errorf("failure %+v: since when it fails must stay, and the last reason count", f)
 	}
-	must(t, l.Record(t.Context(), map[int64]time.Time{3: now}, nil, now))
+	must(t, l.Record(t.Context(), map[int64]Delivery{3: {At: now}}, nil, now))
 	if _, failing, _, err := l.Failures(t.Context(), now.Add(-time.Minute), now, 10); err != nil || failing != 0 {
 		t.Errorf("%d failing, %v: a delivery ends a failure", failing, err)
 	}
@@ -70,9 +70,9 @@ func TestWorstFailuresComeFirst(t *testing.T) {
 	t.Parallel()
 	l := newTestLedger(t)
 	now := time.Now().Truncate(time.Millisecond)
-	failed, delivered := map[int64]string{}, map[int64]time.Time{}
+	failed, delivered := map[int64]string{}, map[int64]Delivery{}
 	for id := int64(1); id <= 3000; id++ { // more than one step of the walk
-		failed[id], delivered[id] = "zync answered 500", now.Add(-time.Duration(id)*time.Minute)
+		failed[id], delivered[id] = "zync answered 500", Delivery{At: now.Add(-time.Duration(id) * time.Minute)}
 	}
 	must(t, l.Record(t.Context(), delivered, nil, now))
 	must(t, l.Record(t.Context(), nil, failed, now))

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 )
@@ -29,10 +28,12 @@ func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error)
 }
 
 // Record is as [Ledger.Record], but keeps no failures.
-func (m *Memory) Record(_ context.Context, delivered map[int64]time.Time, _ map[int64]string, _ time.Time) error {
+func (m *Memory) Record(_ context.Context, delivered map[int64]Delivery, _ map[int64]string, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	maps.Copy(m.deliveries, delivered)
+	for id, d := range delivered {
+		m.deliveries[id] = d.At
+	}
 	return nil
 }
 

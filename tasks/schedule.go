@@ -3,46 +3,52 @@ package tasks
 import (
 	"errors"
 	"fmt"
+	"sort"
 	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
 )
 
-// Schedule is a cron schedule in a time zone.
+// Schedule is a cron schedule in a time zone. It implements [cron.Schedule].
+//
+// Each minute of the zone's wall clock that matches the fields fires once. A
+// minute that the clock skips, when daylight saving time begins, fires right after
+// the skip. A minute that the clock shows twice, when daylight saving time ends,
+// fires the first time only. So an hourly schedule has one interval of two hours
+// a year in such a zone, and none in UTC.
 type Schedule struct {
-	spec     string
-	schedule cron.Schedule
-	location *time.Location
+	spec  string
+	times cron.Schedule // of a wall clock that neither skips nor repeats
+	clock wallClock
 }
 
 // Window is the time from one firing of a schedule to the next. Each tenant is
 // served at most once in it.
 type Window struct{ Start, End time.Time }
 
-// searchBack is how far a window's start is looked for; a schedule that has not
-// fired for so long (29 February) has its window start there.
-const searchBack = 5 * 366 * 24 * time.Hour
+// Length is the time from start to end.
+func (w Window) Length() time.Duration { return w.End.Sub(w.Start) }
 
 // ParseSchedule reads five cron fields, a descriptor such as @daily, or
 // "@every <duration>", whose firings are multiples of the duration since 1970,
-// so that every process sees the same windows.
+// so that every process sees the same windows. Sunday is 0 or 7.
 func ParseSchedule(spec string, location *time.Location) (Schedule, error) {
 	if strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ=") {
 		return Schedule{}, errors.New("no time zone here: it has a setting of its own")
 	}
-	parsed, err := cron.ParseStandard(spec)
+	parsed, err := cron.ParseStandard(sundayAsZero(spec))
 	if err != nil {
 		return Schedule{}, fmt.Errorf("not a cron schedule of five fields, nor a descriptor as @daily: %w", err)
 	}
+	s := Schedule{spec: spec, times: parsed, clock: wallClock{location}}
 	if _, constant := parsed.(cron.ConstantDelaySchedule); constant {
 		period, err := time.ParseDuration(strings.TrimPrefix(spec, "@every "))
 		if err != nil || period < time.Second || period%time.Second != 0 {
 			return Schedule{}, errors.New("@every takes a duration of whole seconds, one at least")
 		}
-		parsed = aligned(period)
+		s.times, s.clock = aligned(period), wallClock{time.UTC}
 	}
-	s := Schedule{spec: spec, schedule: parsed, location: location}
 	if s.Next(time.Now()).IsZero() {
 		return Schedule{}, errors.New("it never fires")
 	}
@@ -52,54 +58,56 @@ func ParseSchedule(spec string, location *time.Location) (Schedule, error) {
 // aligned fires at the multiples of a duration since 1970.
 type aligned time.Duration
 
+// Next implements [cron.Schedule].
 func (a aligned) Next(t time.Time) time.Time {
-	period := time.Duration(a)
-	return t.Add(period - time.Duration(t.UnixNano()%int64(period))).Round(0)
+	period := int64(time.Duration(a) / time.Second)
+	since := t.Unix() % period
+	if since < 0 { // before 1970
+		since += period
+	}
+	return time.Unix(t.Unix()-since+period, 0)
 }
 
-// Next returns the first firing after t, in UTC; zero where there is none.
+// Next returns the first firing after t, in UTC; zero where there is none within
+// five years.
 func (s Schedule) Next(t time.Time) time.Time {
-	next := s.schedule.Next(t.In(s.location))
-	if next.IsZero() {
-		return next
+	shown := s.times.Next(s.clock.shown(t))
+	if shown.IsZero() {
+		return shown
 	}
-	return next.UTC()
+	return s.clock.reaches(shown, t)
 }
 
-// Window returns the window that now lies in.
+// Upcoming returns the next n firings after now.
+func (s Schedule) Upcoming(now time.Time, n int) []time.Time {
+	var firings []time.Time
+	for fired := s.Next(now); len(firings) < n && !fired.IsZero(); fired = s.Next(fired) {
+		firings = append(firings, fired)
+	}
+	return firings
+}
+
+// Window returns the window that now lies in. It is the same for every now in it.
 func (s Schedule) Window(now time.Time) Window {
-	window := Window{Start: now.Add(-searchBack).UTC(), End: s.Next(now)}
-	for back := time.Second; back < searchBack; back *= 2 {
-		fired := s.Next(now.Add(-back))
-		if fired.IsZero() || fired.After(now) {
-			continue
-		}
-		for !fired.IsZero() && !fired.After(now) {
-			window.Start, fired = fired, s.Next(fired)
-		}
-		break
-	}
-	return window
+	return Window{Start: s.last(now), End: s.Next(now)}
 }
 
-// LongestWindow returns the longest of the next windows after t: of a year, or
-// of the next thousand where those are fewer.
-func (s Schedule) LongestWindow(t time.Time) time.Duration {
-	var longest time.Duration
-	last := t.AddDate(1, 0, 0)
-	fired := s.Next(t)
-	for range 1000 {
-		next := s.Next(fired)
-		if next.IsZero() {
-			return searchBack
-		}
-		longest = max(longest, next.Sub(fired))
-		if next.After(last) {
-			break
-		}
-		fired = next
+// last returns the last firing that is not after now. It looks back in steps that
+// double, and then halves the last step down to the second.
+func (s Schedule) last(now time.Time) time.Time {
+	const furthest = 1 << 33 // seconds: the longest duration of @every, nearly
+	seconds := 1
+	for s.firesNotBy(now, seconds) && seconds < furthest {
+		seconds *= 2
 	}
-	return longest
+	seconds = sort.Search(seconds, func(n int) bool { return !s.firesNotBy(now, n) })
+	return s.Next(now.Add(-time.Duration(seconds) * time.Second))
+}
+
+// firesNotBy tells whether the schedule does not fire in the last seconds up to now.
+func (s Schedule) firesNotBy(now time.Time, seconds int) bool {
+	fired := s.Next(now.Add(-time.Duration(seconds) * time.Second))
+	return fired.IsZero() || fired.After(now)
 }
 
 // String returns the schedule as it was written.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
@@ -148,7 +149,7 @@ func TestCheckOfAnotherServer(t *testing.T) {
 	w.exec("SET GLOBAL init_connect = ''")
 	holder, err := p.DB.Conn(t.Context())
 	must(t, err)
-	_, err = holder.ExecContext(t.Context(), "SELECT GET_LOCK('token-scheduler:"+p.Name+":check', 0)")
+	_, err = holder.ExecContext(t.Context(), "SELECT GET_LOCK(?, 0)", db.LockName(p.Name, "check"))
 	must(t, err)
 	w.expectFinding(nil, "lock", "failure", "another")
 	must(t, holder.Close())

@@ -82,7 +82,7 @@ func TestSigtermDrainsARun(t *testing.T) {
 	d := w.start(nil)
 	eventually(t, "pushes", func() bool { return w.zync.Pushes() > 10 })
 	d.stops()
-	d.logs("run ended", "outcome=partial", "told to stop")
+	d.logs("run ended", "outcome=partial", "the program stops")
 	if minted, pushed := len(w.minted(before)), w.zync.Pushes(); minted != pushed {
 		t.Errorf("%d tokens were minted and %d pushed: what is in hand is to go out first", minted, pushed)
 	}
@@ -101,7 +101,7 @@ func TestMissedPurgeIsMadeUp(t *testing.T) {
 	// The success on record is older than the last firing.
 	client := w.redis()
 	key := "token-scheduler:{" + w.porta.Name + "}:runs"
-	must(t, client.HSet(t.Context(), key, "janitor:success", time.Now().Add(-8*24*time.Hour).UnixMilli()).Err())
+	must(t, client.HSet(t.Context(), key, "janitor:complete", time.Now().Add(-8*24*time.Hour).UnixMilli()).Err())
 	w.exec("UPDATE access_tokens SET expires_at = '2020-01-01' WHERE name = 'OIDC Synchronization Token' AND value LIKE 'fresh-%'")
 	d := w.start(nil)
 	d.logs("run ended", "task=janitor", "outcome=success")

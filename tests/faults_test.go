@@ -132,7 +132,7 @@ func TestMariaDBRestartedInARun(t *testing.T) {
 	if code := run.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	run.logs("nothing can be minted for now")
+	run.logs("nothing can be minted; trying again")
 	broken, err := w.broken(t.Context())
 	must(t, err)
 	if len(broken) > 0 {
@@ -222,7 +222,7 @@ func TestMySQLAwayAtTheStart(t *testing.T) {
 		t.Error("want exit code 1 when it stays away")
 	}
 	p := w.start(nil, "--run-once", "--task=rotate")
-	p.logs("nothing can be minted for now")
+	p.logs("nothing can be minted; trying again")
 	toxics["mysql"].heal()
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
@@ -271,7 +271,9 @@ func TestPortaThatRefusesKeepsItsOldTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 20)
 	w.watch()
-	refuses := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusForbidden) }))
+	refuses := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		http.Error(rw, `{"error":"Your access token does not have the correct permissions"}`, http.StatusForbidden)
+	}))
 	defer refuses.Close()
 	w.env["PORTA_ENDPOINT"] = refuses.URL
 	before := w.lastTokenID()

@@ -92,7 +92,7 @@ func TestStatusPage(t *testing.T) {
 		t.Errorf("the standby's page with nobody failing: %v", got)
 	}
 
-	ledger := ledger.New(w.redis(), "token-scheduler:{"+w.porta.Name+"}:", "test")
+	record := ledger.New(w.redis(), "token-scheduler:{"+w.porta.Name+"}:", "test")
 	now := time.Now()
 	hostile := `zync answered 500 <script>alert("x")</script>` + strings.Repeat("unbroken", 20)
 	for _, failing := range []int{3, 5000} {
@@ -100,8 +100,8 @@ func TestStatusPage(t *testing.T) {
 		for id := range failing {
 			failed[int64(1000+id)] = hostile
 		}
-		must(t, ledger.Record(t.Context(), map[int64]time.Time{1000: now.Add(-20 * time.Hour), 1001: now.Add(-2 * time.Hour)}, nil, now))
-		must(t, ledger.Record(t.Context(), nil, failed, now.Add(time.Minute)))
+		must(t, record.Record(t.Context(), map[int64]ledger.Delivery{1000: {At: now.Add(-20 * time.Hour)}, 1001: {At: now.Add(-2 * time.Hour)}}, nil, now))
+		must(t, record.Record(t.Context(), nil, failed, now.Add(time.Minute)))
 		time.Sleep(2500 * time.Millisecond)
 		for _, d := range []*proc{leader, standby} {
 			for name, tab := range map[string]context.Context{"desk": desk, "phone": phone} {
@@ -203,7 +203,7 @@ func TestStatusOfFailingTenants(t *testing.T) {
 	})
 	d := w.start(nil)
 	// Nothing is known of when it was served last, so it counts as at risk.
-	d.logs("tenants at risk", "tenants=1", "tenant_ids=[3]", `first_dies_in="not known"`)
+	d.logs("tenants at risk", "tenants=1", "tenant_ids=[3]", `first_expires_in="not known"`)
 	d.logs("run ended", "outcome=partial")
 	eventually(t, "the run's record", func() bool { return status().Tasks[0].Last != nil })
 	s := status()

@@ -71,7 +71,7 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 	}
 	o := rotate.Options{
 		Tenants:     p.tenants,
-		Accepts:     p.tenants.Accepts,
+		Missing:     p.tenants.Missing,
 		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return p.openWriter(ctx, tasks.Rotate) },
 		Ledger:      p.ledger,
 		Bookmark:    p.ledger,

@@ -44,7 +44,13 @@ type parts struct {
 // tenants are Porta's tenants and tokens; see [db.Tenants].
 type tenants interface {
 	rotate.Tenants
-	Accepts(ctx context.Context, digest secret.Text) (bool, error)
+	Missing(ctx context.Context, digests []secret.Text) ([]int, error)
+}
+
+// portaTenants are Porta's tenants and tokens in MySQL.
+type portaTenants struct {
+	*db.Tenants
+	*db.Tokens
 }
 
 // writer may change Porta's tokens, for any task; see [db.Writer].
@@ -90,7 +96,7 @@ func connect(cfg config.Config, live *config.Live, log *slog.Logger) (*backends,
 		mysql: mysql, client: client, status: newStatus(cfg, client, book, utcNow),
 		parts: parts{
 			self:       self,
-			tenants:    db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin),
+			tenants:    portaTenants{db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin), db.NewTokens(mysql)},
 			stale:      db.NewStaleTokens(mysql),
 			openWriter: writers(cfg, mysql, log),
 			ledger:     book,
@@ -107,12 +113,14 @@ func connect(cfg config.Config, live *config.Live, log *slog.Logger) (*backends,
 
 // writers opens the one connection that may write for a task.
 func writers(cfg config.Config, pool *sqlx.DB, log *slog.Logger) func(context.Context, string) (writer, error) {
-	return func(ctx context.Context, task string) (writer, error) {
-		w, err := db.OpenWriter(ctx, pool, db.WriterOptions{
-			Lock:      db.LockName(cfg.Name, task),
-			LeaseLife: config.LeaseLife,
-			MaxSkew:   cfg.Schedule.TokenTTL / 2,
+	openers := map[string]*db.Writers{}
+	for _, task := range []string{tasks.Rotate, tasks.Janitor} {
+		openers[task] = db.NewWriters(pool, db.WriterOptions{
+			Task: task, LeaseLife: config.LeaseLife, MaxSkew: cfg.Schedule.TokenTTL / 2,
 		})
+	}
+	return func(ctx context.Context, task string) (writer, error) {
+		w, err := openers[task].Open(ctx)
 		if err != nil {
 			return nil, err
 		}

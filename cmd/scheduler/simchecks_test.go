@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/tests/sim"
@@ -65,6 +68,8 @@ func (w *simWorld) check() {
 		}
 		w.mu.Lock()
 		_, excused := w.excused[id]
+		sick := w.alone[id]
+		excused = excused || (sick != nil && time.Since(sick.since) > 18*time.Hour && time.Since(sick.till) < 2*time.Hour)
 		w.mu.Unlock()
 		if token, found := w.porta.Token(digest); !excused && (!found || !token.Lives(time.Now())) {
 			w.problem("tenant %d: Zync holds a token that Porta does not accept (found %t)", id, found)
@@ -73,28 +78,88 @@ func (w *simWorld) check() {
 }
 
 // checkWindow checks a window that has ended: if nothing was wrong in it or in
-// the one before, each tenant was served in it, once.
+// the one before that everyone feels, each healthy tenant was served in it once, and
+// within three minutes.
 func (w *simWorld) checkWindow(start time.Time) {
-	w.mu.Lock()
-	quiet := w.trouble.Before(start.Add(-time.Hour)) && start.Sub(w.start) > 2*time.Hour
-	w.mu.Unlock()
-	if !quiet {
+	if !w.quiet(start) {
 		return
 	}
 	w.count("quiet windows")
 	for _, id := range w.porta.Tenants() {
 		w.mu.Lock()
-		served, since := 0, w.known[id]
+		served, since, last := 0, w.known[id], time.Duration(0)
 		for _, at := range w.deliveries[id] {
 			if !at.Before(start) && at.Before(start.Add(time.Hour)) {
 				served++
+				last = at.Sub(start)
 			}
 		}
+		sick := w.alone[id]
 		w.mu.Unlock()
-		if served != 1 && since.Before(start) {
+		switch {
+		case !since.Before(start) || (sick != nil && sick.till.After(start.Add(-time.Hour))):
+		case served != 1:
 			w.problem("tenant %d was served %d times in a quiet window", id, served)
+		case last > 3*time.Minute:
+			w.problem("tenant %d was served %s after the start of a quiet window", id, last)
 		}
 	}
+}
+
+// quiet is true if nothing was wrong in the window from start, or in the one before,
+// that everyone feels.
+func (w *simWorld) quiet(start time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.trouble.Before(start.Add(-time.Hour)) && start.Sub(w.start) > 2*time.Hour
+}
+
+// sample looks whether the run lease is held, some seconds after a minute's start.
+func (w *simWorld) sample() {
+	if !w.quiet(time.Now().Truncate(time.Hour)) {
+		return
+	}
+	held := w.redis.TTL("token-scheduler:{sim}:run:rotate") > 0
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy[0]++
+	if held {
+		w.busy[1]++
+	}
+}
+
+// checkLease checks that the run lease was free for nine tenths of the quiet time.
+func (w *simWorld) checkLease() {
+	if all, held := w.busy[0], w.busy[1]; all > 1000 && held > all/10 {
+		w.problem("the run lease was held in %d of %d samples of quiet windows", held, all)
+	}
+}
+
+// asideWatch is a log that reports a leader which steps aside though it delivers.
+type asideWatch struct{ w *simWorld }
+
+func (asideWatch) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (a asideWatch) WithAttrs([]slog.Attr) slog.Handler             { return a }
+func (a asideWatch) WithGroup(string) slog.Handler                  { return a }
+
+func (a asideWatch) Handle(_ context.Context, r slog.Record) error {
+	if !strings.Contains(r.Message, "stepping aside") {
+		return nil
+	}
+	w := a.w
+	w.mu.Lock()
+	w.stats["steps aside"]++
+	recent := 0
+	for _, times := range w.deliveries {
+		if n := len(times); n > 0 && time.Since(times[n-1]) < 10*time.Minute {
+			recent++
+		}
+	}
+	w.mu.Unlock()
+	if recent > 0 {
+		w.problem("a leader stepped aside that had served %d tenants in ten minutes", recent)
+	}
+	return nil
 }
 
 // forget drops what is no longer looked at.
@@ -113,7 +178,10 @@ func (w *simWorld) forget(before time.Time) {
 func (w *simWorld) leastLife() time.Duration {
 	least := w.times.ttl
 	for _, id := range w.porta.Tenants() {
-		if token, found := w.porta.Token(w.zync.Holds(id)); found && !token.Expires.IsZero() {
+		w.mu.Lock()
+		sick := w.alone[id] != nil && time.Now().Before(w.alone[id].till)
+		w.mu.Unlock()
+		if token, found := w.porta.Token(w.zync.Holds(id)); found && !sick && !token.Expires.IsZero() {
 			least = min(least, time.Until(token.Expires))
 		}
 	}

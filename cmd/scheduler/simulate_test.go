@@ -90,7 +90,7 @@ func simulate(t *testing.T, seed uint64) map[string]int {
 	var w *simWorld
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
-		w = newSimWorld(seed, 6, simWeek)
+		w = newSimWorld(seed, tenantsOf(seed), simWeek)
 		w.install()
 		w.procs = []*simProc{w.boot(0), w.boot(0)}
 		w.live(7 * 24 * time.Hour)
@@ -98,12 +98,21 @@ func simulate(t *testing.T, seed uint64) map[string]int {
 			p.end(false)
 		}
 		time.Sleep(2 * time.Minute) // echoes
+		w.checkLease()
 	})
 	if len(w.problems) > 0 {
 		t.Fatalf("SEED=%d, which replays these troubles:\n%s\nand then\n%s", seed,
 			strings.Join(w.events[max(0, len(w.events)-12):], "\n"), strings.Join(w.problems, "\n"))
 	}
 	return w.stats
+}
+
+// tenantsOf is how many tenants a week has: one in twenty weeks has many.
+func tenantsOf(seed uint64) int {
+	if seed%20 == 7 {
+		return 300
+	}
+	return 6
 }
 
 // install begins anywhere in a week, and at times shortly before a purge, with a
@@ -131,15 +140,19 @@ func (w *simWorld) install() {
 	}
 }
 
-// live lets troubles come for a time, and checks every ten minutes.
+// live lets troubles come for a time, looks at the run lease each minute, and checks
+// every ten.
 func (w *simWorld) live(d time.Duration) {
 	end := time.Now().Add(d)
 	next := time.Now().Add(w.until(3 * time.Hour))
 	for time.Now().Before(end) && len(w.problems) == 0 {
-		step := min(10*time.Minute-time.Duration(time.Now().UnixNano()%int64(10*time.Minute)), time.Until(next))
+		step := min(time.Minute-time.Duration(time.Now().UnixNano()%int64(time.Minute)), time.Until(next))
 		time.Sleep(max(step, time.Second))
 		synctest.Wait()
-		w.check()
+		w.sample()
+		if time.Now().Minute()%10 == 0 {
+			w.check()
+		}
 		if now := time.Now(); now.Minute() == 50 && now.Second() == 0 {
 			w.checkWindow(now.Truncate(time.Hour))
 			w.forget(now.Add(-2 * time.Hour))
@@ -224,14 +237,34 @@ var troubles = []trouble{
 		return w.weather(w.zync.Server, sim.Weather{LoseAsk: 0.2, LoseSaid: 0.2, Latency: time.Second}, w.upTo(5*time.Hour))
 	}},
 	{"5xx storms", 14 * time.Hour, func(w *simWorld) time.Duration {
-		d, share := w.upTo(8*time.Hour), w.chance.IntN(100)
-		w.zync.Answer(func(int64) int {
-			if w.roll(100) <= share {
-				return 500 + w.roll(5)
+		share := w.chance.IntN(100)
+		return w.storms(w.upTo(8*time.Hour), func() int {
+			if w.dice.IntN(100) <= share {
+				return 500 + w.dice.IntN(5)
 			}
 			return 0
 		})
-		time.AfterFunc(d, func() { w.zync.Answer(nil) })
+	}},
+	{"tenants failing alone", 22 * time.Hour, func(w *simWorld) time.Duration {
+		ids, d := w.porta.Tenants(), w.upTo(3*24*time.Hour)
+		first, n := w.chance.IntN(len(ids)), 1+w.chance.IntN(1+w.chance.IntN(40))
+		w.failAlone(ids[first:min(first+n, len(ids)-1)], d)
+		return 0
+	}},
+	{"a tenth failing", 22 * time.Hour, func(w *simWorld) time.Duration {
+		d, some := w.upTo(20*time.Hour), []int64{}
+		for _, id := range w.porta.Tenants() {
+			if w.chance.IntN(10) == 0 {
+				some = append(some, id)
+			}
+		}
+		w.failAlone(some, d)
+		return 0
+	}},
+	{"MySQL read-only", 14 * time.Hour, func(w *simWorld) time.Duration {
+		d := w.upTo(20 * time.Minute)
+		w.porta.ReadOnly(true)
+		time.AfterFunc(d, func() { w.porta.ReadOnly(false) })
 		return d
 	}},
 	{"kills", 4 * time.Hour, func(w *simWorld) time.Duration {
@@ -277,9 +310,8 @@ var troubles = []trouble{
 		return d
 	}},
 	{"refusals", 14 * time.Hour, func(w *simWorld) time.Duration {
-		d := w.upTo(8 * time.Hour)
-		w.zync.Answer(func(int64) int {
-			switch w.roll(4) {
+		return w.storms(w.upTo(8*time.Hour), func() int {
+			switch w.dice.IntN(4) {
 			case 0:
 				return 422
 			case 1:
@@ -287,8 +319,6 @@ var troubles = []trouble{
 			}
 			return 0
 		})
-		time.AfterFunc(d, func() { w.zync.Answer(nil) })
-		return d
 	}},
 	{"pushes of Porta's own", 0, func(w *simWorld) time.Duration {
 		for _, id := range w.porta.Tenants() {
@@ -299,7 +329,7 @@ var troubles = []trouble{
 		return 0
 	}},
 	{"tenants created", 0, func(w *simWorld) time.Duration {
-		if len(w.porta.Tenants()) < 12 {
+		if len(w.porta.Tenants()) < w.tenants+6 {
 			id := w.porta.AddTenant(time.Now())
 			w.mu.Lock()
 			w.known[id] = time.Now()
@@ -328,12 +358,6 @@ var troubles = []trouble{
 		w.porta.ReplaceOwner(id)
 		return 0
 	}},
-}
-
-func (w *simWorld) roll(n int) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.dice.IntN(n)
 }
 
 func (w *simWorld) clockOf(p *simProc) time.Duration {

@@ -28,15 +28,16 @@ var simWeek = simTimes{24 * time.Hour, time.Minute, 10 * time.Minute, "0 * * * *
 
 // simWorld is a week of an installation: two schedulers, and all that they meet.
 type simWorld struct {
-	times  simTimes
-	seed   uint64
-	chance *rand.Rand // of the troubles; the one goroutine's that makes them
-	dice   *rand.Rand // of what they do, guarded by the lock
-	porta  *sim.Porta
-	redis  *sim.Redis
-	zync   *sim.Zync
-	procs  []*simProc
-	start  time.Time
+	times   simTimes
+	seed    uint64
+	tenants int
+	chance  *rand.Rand // of the troubles; the one goroutine's that makes them
+	dice    *rand.Rand // of what they do, guarded by the lock
+	porta   *sim.Porta
+	redis   *sim.Redis
+	zync    *sim.Zync
+	procs   []*simProc
+	start   time.Time
 
 	mu         sync.Mutex
 	problems   []string
@@ -45,7 +46,10 @@ type simWorld struct {
 	deliveries map[int64][]time.Time
 	known      map[int64]time.Time // since when a tenant exists
 	cached     map[int64]cached    // Porta's own tokens
-	trouble    time.Time           // until when anything was wrong
+	trouble    time.Time           // until when anything was wrong that everyone feels
+	alone      map[int64]*alone    // tenants that fail alone
+	storm      func() int          // answers for everyone; nil while there is none
+	busy       [2]int              // samples of the run lease in quiet windows: all, and held
 	stats      map[string]int
 }
 
@@ -53,6 +57,52 @@ type simWorld struct {
 type cached struct {
 	digest string
 	made   time.Time
+}
+
+// alone is how a tenant fails while Zync is well.
+type alone struct {
+	status      int
+	since, till time.Time
+}
+
+// answer is Zync's for a tenant; zero is its usual one.
+func (w *simWorld) answer(tenant int64) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a := w.alone[tenant]; a != nil && time.Now().Before(a.till) {
+		return a.status
+	}
+	if w.storm != nil {
+		return w.storm()
+	}
+	return 0
+}
+
+// storms has every tenant answered by f for a time.
+func (w *simWorld) storms(d time.Duration, f func() int) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.storm = f
+	time.AfterFunc(d, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.storm = nil
+	})
+	return d
+}
+
+// failAlone has tenants fail for a time, and nobody else.
+func (w *simWorld) failAlone(ids []int64, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range ids {
+		status := []int{500, sim.Hang, 422, sim.Stored + 500, 503}[w.chance.IntN(5)]
+		since := time.Now()
+		if before := w.alone[id]; before != nil && since.Sub(before.till) < 2*time.Hour {
+			since = before.since // it has had no time to recover
+		}
+		w.alone[id] = &alone{status, since, time.Now().Add(d)}
+	}
 }
 
 // simProc is one scheduler: the daemon's own code, on the world's servers.
@@ -66,11 +116,12 @@ type simProc struct {
 
 func newSimWorld(seed uint64, tenants int, times simTimes) *simWorld {
 	w := &simWorld{
-		times: times, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)), start: time.Now(),
+		times: times, seed: seed, tenants: tenants, chance: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)), start: time.Now(),
 		porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(),
 		excused: map[int64]time.Time{}, deliveries: map[int64][]time.Time{}, known: map[int64]time.Time{},
-		cached: map[int64]cached{}, stats: map[string]int{},
+		cached: map[int64]cached{}, alone: map[int64]*alone{}, stats: map[string]int{},
 	}
+	w.zync.Answer(w.answer)
 	for i, s := range []*sim.Server{w.porta.Server, w.redis.Server, w.zync.Server} {
 		s.Draw(rand.New(rand.NewPCG(seed, uint64(i)+10)))
 		s.Set(fair)
@@ -109,7 +160,7 @@ func (w *simWorld) now(p *simProc) time.Time {
 
 // daemon builds the program as it ships, from the world's servers.
 func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(asideWatch{w})
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
 		log = newLogger(false, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
 	}

@@ -28,7 +28,7 @@ func TestTriage(t *testing.T) {
 		5: created,
 		// 4 was not served as far as is known
 	})
-	if got := fmt.Sprint(expired, gone, kept); got != "[1] [2 5] 3" {
-		t.Errorf("expired, legacy and kept are %s, want [1] [2 5] 3", got)
+	if got := fmt.Sprint(expired, gone, kept); got != "1 [2 5] 3" {
+		t.Errorf("expired, legacy and kept are %s, want 1 [2 5] 3", got)
 	}
 }

@@ -1,7 +1,6 @@
 package janitor
 
 import (
-	"context"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -27,14 +26,3 @@ func (t *tally) progress(run tasks.Run, lastID int64) {
 		run.Log.Info("purge in progress", "purged", t.purged, "kept", t.kept, "last_id", lastID)
 	}
 }
-
-// dryWriter counts as deleted what it is told to delete.
-type dryWriter struct{}
-
-func (dryWriter) PurgeExpired(_ context.Context, ids []int64, _ time.Time) (int, error) {
-	return len(ids), nil
-}
-
-func (dryWriter) PurgeLegacy(_ context.Context, ids []int64) (int, error) { return len(ids), nil }
-
-func (dryWriter) Close() error { return nil }

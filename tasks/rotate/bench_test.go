@@ -28,21 +28,24 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
-// BenchmarkQueue hands out a second's tokens, one in ten of which fails once.
-func BenchmarkQueue(b *testing.B) {
+// BenchmarkHand hands out a second's tokens, one in ten of which fails once.
+func BenchmarkHand(b *testing.B) {
 	tokens := make([]*token, 1000)
 	for i := range tokens {
 		tokens[i] = newToken(planned{})
 	}
 	now := time.Now()
 	for b.Loop() {
-		var q queue
-		q.add(tokens...)
-		for i := 0; q.len() > 0; i++ {
-			next := q.next(now)
-			q.take(next)
+		var h hand
+		h.add(tokens...)
+		for i := 0; h.len() > 0; i++ {
+			next := h.nextAgain(now)
+			if next == nil {
+				next = h.nextFresh()
+			}
+			h.take(next)
 			if i < len(tokens) && i%10 == 0 {
-				q.putBack(next)
+				h.putBack(next)
 			}
 		}
 	}

@@ -2,193 +2,109 @@ package rotate
 
 import (
 	"context"
-	"errors"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/token-scheduler/token-scheduler/tasks"
-	"github.com/token-scheduler/token-scheduler/zync"
 )
 
-// maxInHand bounds the tokens in memory. Only a Zync that hangs for tens of
-// thousands of tenants, and serves the others, comes near it.
-const maxInHand = 20_000
-
-// engine is one run. Its loop is the only one to touch its state; what takes
-// time (a mint, a push, a note in the ledger, a look at Zync) happens in
-// goroutines of which the loop starts one, or for pushes a fixed number, and
-// hears back through a channel.
+// engine is one run. Its loop alone changes its state. What takes time (a mint, a
+// push, a note in the ledger, a look at Zync) happens in other goroutines, which
+// hand their results to the loop.
 type engine struct {
-	o     *Options
-	run   tasks.Run
-	mint  *minter
-	tally *tally
+	o   *Options
+	run tasks.Run
 
-	queue   queue
-	breaker breaker
-	pace    pace
-	width   width
-	patient patience
-	notes   notes
+	mint     *minter
+	hand     hand
+	zync     *health
+	speed    speed
+	trial    trial
+	results  results
+	work     work
+	end      end
+	tally    *tally
+	progress progress
+}
 
+// results are what is to be recorded, and what was delivered lately.
+type results struct {
+	notes  notes // for the ledger
+	ends   ends  // for MySQL
+	recent recent
+}
+
+// speed steers how far minting is ahead, how many pushes there are at a time, how
+// long each is waited for, and how many begin in a second.
+type speed struct {
+	pace     pace
+	width    width
+	patience *patience
+	share    share
+	rate     *rate.Limiter // nil for no limit
+}
+
+// work is what is under way.
+type work struct {
 	jobs   chan *token
 	pushed chan pushed
-	minted chan minted
-	noted  chan noted
-	looked chan error
-	drain  <-chan struct{} // closed when the run should come to its end; nil after
+	done   chan func() // results of all but pushes, to be applied by the loop
 
-	deadline           time.Time // the window's end, by a clock that nobody sets
-	inFlight           int
-	remint             []planned // whose tokens are gone
-	minting, exhausted bool      // exhausted: the plan has no more tenants
-	trouble            trouble   // with minting
-	noting, looking    bool
-	probing            bool  // Zync says that it lives, and one push is to show it
-	stopping           bool  // nothing new begins
-	stopErr            error // why
-	unrecorded         bool  // the log has said that the ledger can't be written
-	unrevoked          int   // tenants whose older tokens could not be ended
-	progress           progress
+	fresh, again    int // pushes, of fresh tokens and of those tried again
+	minting, noting bool
+	remint          []planned // tenants whose tokens are gone
+	looking         bool
+	counting        bool
+	mintedAt        time.Time // when the minter was last used
+	trouble         trouble   // with minting
 }
 
-type pushed struct {
-	token  *token
-	answer zync.Answer
-	took   time.Duration
-	gone   bool // the token was deleted, and not pushed
+func (w *work) pushes() int { return w.fresh + w.again }
+
+func (w *work) idle() bool {
+	return w.pushes() == 0 && !w.minting && !w.noting && !w.looking && !w.counting
 }
 
-func newEngine(o *Options, run tasks.Run, mint *minter) *engine {
+// end is how a run comes to its end.
+type end struct {
+	exhausted   bool               // the plan has no more tenants
+	exhaustedAt time.Time          // since when nothing fresh is left
+	deadline    time.Time          // the window's end, by a clock that nobody sets
+	stopping    bool               // nothing new begins
+	place       int64              // the tenant behind which the next run begins; zero if the hand says it
+	why         error              // the first reason
+	hurry       context.CancelFunc // ends the pushes at work
+	mintNoMore  context.CancelFunc // ends the mint at work
+	drain       <-chan struct{}    // nil once it was closed
+	yield       <-chan struct{}    // nil once it was closed
+}
+
+func newEngine(r *Rotation, run tasks.Run, mint *minter) *engine {
 	now := time.Now()
-	workers := o.Concurrency
-	if workers == 0 {
-		workers = maxWidth
+	e := &engine{
+		o: &r.o, run: run, mint: mint, zync: r.zync, tally: newTally(),
+		results: results{notes: newNotes()}, progress: progress{said: now},
+		speed: speed{pace: newPace(now), width: newWidth(r.o.Concurrency, now), patience: r.patience, share: share{began: now}},
+		end:   end{deadline: now.Add(run.Window.End.Sub(r.o.Now())), drain: run.Drain, yield: run.Yield},
 	}
-	return &engine{
-		o: o, run: run, mint: mint, tally: newTally(),
-		deadline: now.Add(run.Window.End.Sub(o.Now())),
-		pace:     newPace(now, o.Rate),
-		notes:    newNotes(),
-		jobs:     make(chan *token),
-		width:    newWidth(o.Concurrency, now),
-		pushed:   make(chan pushed, workers),
-		minted:   make(chan minted, 1),
-		noted:    make(chan noted, 1),
-		looked:   make(chan error, 1),
-		drain:    run.Drain,
-		progress: newProgress(now),
+	if r.o.Rate > 0 {
+		// A moment's burst makes up for late wake-ups.
+		e.speed.rate = rate.NewLimiter(rate.Limit(r.o.Rate), max(1, int(r.o.Rate/50)))
 	}
+	if r.o.Verify != nil {
+		e.trial.left = trialTenants
+	}
+	workers := e.speed.width.most()
+	e.work = work{jobs: make(chan *token), pushed: make(chan pushed, workers), done: make(chan func(), 4), mintedAt: now}
+	return e
 }
 
-// loop works until every tenant is served or given up, or the run must end. On
-// return nothing of it runs any more.
-func (e *engine) loop(ctx context.Context) error {
-	e.startWorkers(ctx)
-	defer close(e.jobs)
-	e.progress.total = len(e.o.Only)
-	if e.progress.total == 0 {
-		e.progress.total, _ = e.o.Tenants.Count(ctx) // only to show how far the run is
-	}
-	ended := ctx.Done()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for !e.finished() {
-		now := time.Now()
-		e.giveUp(now)
-		e.showProgress(now)
-		e.startMint(ctx, now)
-		e.startNote(ctx, now)
-		e.startLook(ctx, now)
-		next, jobs := e.nextJob(now)
-		timer.Reset(e.wakeIn(now))
-		select {
-		case jobs <- next:
-			e.queue.take(next)
-			e.inFlight++
-			e.pace.pushed(now)
-		case p := <-e.pushed:
-			e.settle(p)
-			for range len(e.pushed) { // which have come meanwhile
-				e.settle(<-e.pushed)
-			}
-		case m := <-e.minted:
-			e.minting = false
-			e.mintEnded(m)
-		case n := <-e.noted:
-			e.noting = false
-			e.noteEnded(n)
-		case err := <-e.looked:
-			e.looking = false
-			e.lookEnded(err)
-		case <-e.drain:
-			e.drain = nil
-			e.stop(errDrained)
-		case <-ended:
-			ended = nil
-			e.stop(context.Cause(ctx))
-		case <-timer.C:
-		}
-	}
-	return e.stopErr
-}
-
-// stop lets nothing new begin; what runs is waited for. The first reason counts.
-func (e *engine) stop(why error) {
-	if !e.stopping {
-		e.stopping, e.stopErr = true, why
-	}
-}
-
-func (e *engine) finished() bool {
-	if e.inFlight > 0 || e.minting || e.noting || e.looking {
-		return false
-	}
-	if e.stopping {
-		return e.draining(time.Now()) == nil
-	}
-	return e.exhausted && e.queue.len() == 0
-}
-
-// draining returns what a run that was told to drain still has to push: the
-// tokens in hand that are due, so that they were not minted in vain.
-func (e *engine) draining(now time.Time) *token {
-	if !errors.Is(e.stopErr, errDrained) || e.breaker.open {
-		return nil
-	}
-	return e.queue.next(now)
-}
-
-// nextJob returns the next token to push, and the channel to send it on.
-func (e *engine) nextJob(now time.Time) (*token, chan<- *token) {
-	if e.inFlight >= e.width.now || now.Before(e.pace.nextAt) {
-		return nil, nil
-	}
-	var next *token
-	switch {
-	case e.stopping:
-		next = e.draining(now)
-	case !e.breaker.open:
-		next = e.queue.next(now)
-	case e.probing && e.inFlight == 0:
-		next = e.queue.probe()
-	}
-	if next == nil {
-		return nil, nil
-	}
-	if next.limit = 0; next.tries == 0 && !e.breaker.open {
-		next.limit = e.patient.limit()
-	}
-	return next, e.jobs
-}
-
-// wakeIn is how long the loop may sleep: a second at most, for the notes, the
-// progress line and the window's end.
-func (e *engine) wakeIn(now time.Time) time.Duration {
-	wake := now.Add(time.Second)
-	for _, at := range [...]time.Time{e.queue.wakeAt(), e.trouble.tryAt, e.breaker.lookAt, e.pace.nextAt} {
-		if at.After(now) && at.Before(wake) {
-			wake = at
-		}
-	}
-	return wake.Sub(now)
+// async runs f beside the loop, and what it returns on the loop. A panic in f is its
+// error.
+func (e *engine) async(f func() error, then func(err error)) {
+	go func() {
+		err := tasks.Safely(f)
+		e.work.done <- func() { then(err) }
+	}()
 }

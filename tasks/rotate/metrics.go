@@ -23,6 +23,7 @@ type Metrics struct {
 	noOwner int
 	oldest  time.Time // earliest last delivery of the served
 	lagging lagging   // of the failing
+	running int       // failing in the run that is at work, or that did not reach everyone
 }
 
 // NewMetrics registers the metrics; ttl is a token's.
@@ -66,11 +67,21 @@ func (m *Metrics) pushed(class zync.Class, took time.Duration) {
 	m.duration.Observe(took.Seconds())
 }
 
-// survey takes over how the tenants fared in a run.
-func (m *Metrics) survey(t *tally) {
+// during notes how many tenants fail in the run that is at work.
+func (m *Metrics) during(failing int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.served, m.noOwner, m.oldest, m.lagging = t.delivered+t.already, t.noOwner, t.oldest, t.lagging
+	m.running = failing
+}
+
+// ended takes over how the tenants fared in a run. One that did not reach everyone
+// says nothing of the others: what was known of them stays.
+func (m *Metrics) ended(t *tally, everyone bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running = t.failed; everyone {
+		m.served, m.noOwner, m.oldest, m.lagging = t.delivered+t.already, t.noOwner, t.oldest, t.lagging
+	}
 }
 
 func (m *Metrics) locked(f func() int) float64 {
@@ -80,7 +91,9 @@ func (m *Metrics) locked(f func() int) float64 {
 }
 
 func (m *Metrics) servedNow() float64 { return m.locked(func() int { return m.served }) }
-func (m *Metrics) failing() float64   { return m.locked(func() int { return m.lagging.len() }) }
+func (m *Metrics) failing() float64 {
+	return m.locked(func() int { return max(m.running, m.lagging.len()) })
+}
 func (m *Metrics) ownerless() float64 { return m.locked(func() int { return m.noOwner }) }
 
 // atRisk counts the failing whose last delivery is old or not known, and the

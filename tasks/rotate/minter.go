@@ -4,99 +4,148 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// endBatch is how many tokens' ends are written in one statement.
-const endBatch = 200
+const (
+	// endBatch is how many tokens' ends are written in one statement.
+	endBatch = 200
+	// spareYoung is how long a tenant's older token is spared by a revocation after
+	// it was made or pushed: a push of it may still be under way, and Zync was seen
+	// to store a token six seconds after we had given the push up.
+	spareYoung = 2 * time.Minute
+)
 
-// minter inserts tokens for the tenants that the plan hands out. It keeps the
-// writer, and takes a new one where that was lost.
+// minter inserts tokens for the tenants that the plan hands out, and ends tokens.
+// It keeps the writer, and opens a new one if that was lost. One of its methods
+// runs at a time.
 type minter struct {
 	o      *Options
 	plan   *plan
-	writer Writer    // nil before the first mint, and while lost
-	again  []planned // taken up by a batch whose insert failed
+	memory *memory
+	window time.Time
+
+	writer Writer // nil before the first use, and while lost
+	epoch  int    // counts writers
+	begun  bool   // the tokens of earlier runs are in hand
 }
 
-// mint inserts tokens for up to n tenants. None, without an error, is the end of
-// the plan. An error that wraps [tasks.ErrBusy] says that another scheduler has
-// become the writer.
-func (m *minter) mint(ctx context.Context, n int, t *tally) ([]*token, error) {
+// minted is what one step of the minter did.
+type minted struct {
+	tokens   []*token  // new
+	kept     []*token  // in hand since an earlier run
+	failures []failure // tenants for which MySQL takes no token
+	tally    *tally    // of tenants that are not due
+	ended    bool      // the plan has no more tenants
+}
+
+type failure struct {
+	planned
+	reason string
+}
+
+// mint inserts tokens for up to n tenants. Without an error and with ended set, the
+// plan has no more. An error that wraps [tasks.ErrBusy] says that another scheduler
+// is the writer.
+func (m *minter) mint(ctx context.Context, n int) (minted, error) {
+	out := minted{tally: newTally()}
 	if err := m.open(ctx); err != nil {
-		return nil, err
+		return out, err
 	}
-	if err := m.refresh(ctx, t); err != nil {
-		return nil, err
+	if err := m.begin(ctx, &out); err != nil || n == 0 {
+		return out, err
 	}
-	batch := m.again[:min(n, len(m.again))]
-	m.again = m.again[len(batch):]
-	if len(batch) < n {
-		more, err := m.plan.next(ctx, n-len(batch), t)
-		batch = append(batch, more...)
-		if err != nil {
-			m.again = slices.Concat(batch, m.again)
-			return nil, err
-		}
+	batch, err := m.plan.next(ctx, n, out.tally)
+	if err == nil {
+		out.ended = len(batch) == 0
+		err = m.insert(ctx, batch, &out)
+	} else {
+		m.plan.again = append(m.plan.again, batch...)
 	}
-	tokens := make([]*token, len(batch))
-	rows := make([]db.NewToken, len(batch))
-	for i, p := range batch {
-		tokens[i] = newToken(p)
-		rows[i] = db.NewToken{
-			OwnerID: p.tenant.OwnerID.Int64, TenantID: p.tenant.OwnerTenantID, Digest: tokens[i].digest,
-		}
-	}
-	if err := m.writer.Insert(ctx, rows, m.o.TTL); err != nil {
-		m.again = slices.Concat(batch, m.again)
-		m.dropLost(err)
-		return nil, err
-	}
-	return tokens, nil
+	return out, err
 }
 
-// refresh reads the tenants anew that have waited for another mint, for their
-// owners may have changed.
-func (m *minter) refresh(ctx context.Context, t *tally) error {
-	now := m.o.Now()
-	old := func(p planned) bool { age := now.Sub(p.readAt); return age > pageAge || age < 0 }
-	var ids []int64
-	for _, p := range m.again {
-		if old(p) {
-			ids = append(ids, p.tenant.ID)
-		}
+// canary inserts a token for the first approved tenant of the plan. Porta refuses a
+// valid token of any other. No token, without an error, says that there is none.
+func (m *minter) canary(ctx context.Context) (minted, error) {
+	out := minted{tally: newTally()}
+	if err := m.open(ctx); err != nil {
+		return out, err
 	}
-	if len(ids) == 0 {
+	p, found, err := m.plan.approved(ctx)
+	if err != nil || !found {
+		return out, err
+	}
+	return out, m.insert(ctx, []planned{p}, &out)
+}
+
+// begin takes the tokens in hand that earlier runs have left, once. Tenants whose
+// token can't be used again are minted for anew.
+func (m *minter) begin(ctx context.Context, out *minted) error {
+	if m.begun {
 		return nil
 	}
-	rows, err := rowsOf(ctx, m.o.Tenants, ids)
+	early, err := m.plan.handOutEarly(ctx, m.memory.holding())
 	if err != nil {
 		return err
 	}
-	waiting := m.again
-	m.again = nil
-	for _, p := range waiting {
-		if old(p) {
-			row, found := rows[p.tenant.ID]
-			if !found {
-				continue // deleted, and nobody's to serve any more
-			}
-			if p.read(row, now); p.verdict == noOwner {
-				t.skip(p)
-				continue
-			}
+	m.begun = true
+	for _, p := range early {
+		if t := m.memory.take(p, m.o.Now(), m.o.TTL); t != nil {
+			out.kept = append(out.kept, t)
+		} else {
+			m.plan.again = append(m.plan.again, p)
 		}
-		m.again = append(m.again, p)
 	}
 	return nil
 }
 
-// open takes a writer where there is none. The first is taken like any later one,
-// so that a run outlasts a MySQL that is away at its start.
+// insert writes a token for each tenant of a batch. Tenants come again after an
+// error.
+func (m *minter) insert(ctx context.Context, batch []planned, out *minted) error {
+	var tokens []*token
+	var rows []db.NewToken
+	for _, p := range batch {
+		if refusal := m.memory.mayMint(p, m.window); refusal != "" {
+			out.failures = append(out.failures, failure{p, refusal})
+			continue
+		}
+		p.mints++
+		t := newToken(p)
+		t.epoch, t.repeat = m.epoch, m.memory.fails(p.tenant.ID)
+		tokens = append(tokens, t)
+		rows = append(rows, db.NewToken{OwnerID: p.tenant.OwnerID.Int64, TenantID: p.tenant.OwnerTenantID, Digest: t.digest})
+	}
+	refused, err := m.writer.Insert(ctx, rows, m.o.TTL)
+	if err != nil {
+		for _, t := range tokens {
+			t.mints-- // nobody was served by it
+			m.plan.again = append(m.plan.again, t.planned)
+		}
+		m.dropLost(err)
+		return err
+	}
+	for _, r := range refused {
+		out.failures = append(out.failures, failure{tokens[r.Index].planned, r.Err.Error()})
+		tokens[r.Index] = nil
+	}
+	for _, t := range tokens {
+		if t != nil {
+			out.tokens = append(out.tokens, t)
+		}
+	}
+	return nil
+}
+
+// open opens a writer if there is none. A lost one counts as none.
 func (m *minter) open(ctx context.Context) error {
+	if m.writer != nil && m.writer.Lost() != nil {
+		_ = m.close()
+	}
 	if m.writer != nil {
 		return nil
 	}
@@ -108,28 +157,8 @@ func (m *minter) open(ctx context.Context) error {
 		return err
 	}
 	m.writer = writer
+	m.epoch++
 	return nil
-}
-
-// end deletes tokens that nobody can hold and ends the predecessors of delivered
-// ones, a batch at a time. It returns what is left to be done after an error.
-func (m *minter) end(ctx context.Context, left ends) (ends, error) {
-	for len(left.discards) > 0 || len(left.revokes) > 0 {
-		if err := m.open(ctx); err != nil {
-			return left, err
-		}
-		digests, change := &left.discards, m.writer.Delete
-		if len(*digests) == 0 {
-			digests, change = &left.revokes, m.writer.Revoke
-		}
-		n := min(len(*digests), endBatch)
-		if _, err := change(ctx, (*digests)[:n]); err != nil {
-			m.dropLost(err)
-			return left, err
-		}
-		*digests = (*digests)[n:]
-	}
-	return left, nil
 }
 
 func (m *minter) dropLost(err error) {
@@ -145,4 +174,82 @@ func (m *minter) close() error {
 	err := m.writer.Close()
 	m.writer = nil
 	return err
+}
+
+// ends are tokens whose end is to be written.
+type ends struct {
+	discards []secret.Text // refused tokens, which nobody holds: they are deleted
+	revokes  []*token      // delivered tokens, whose tenants' older ones expire
+}
+
+func (e *ends) len() int { return len(e.discards) + len(e.revokes) }
+
+func (e *ends) add(more ends) {
+	e.discards = append(e.discards, more.discards...)
+	e.revokes = append(e.revokes, more.revokes...)
+}
+
+// ended is what became of them.
+type ended struct {
+	left   ends     // not written, to be tried again
+	spared []*token // to be pushed once more, and then revoked again
+	behind []*token // of tenants whose newest token in MySQL is another
+}
+
+// end writes the ends of tokens, a batch at a time.
+func (m *minter) end(ctx context.Context, left ends) (out ended, err error) {
+	out.left = left
+	for out.left.len() > 0 && err == nil {
+		if err = m.open(ctx); err != nil {
+			break
+		}
+		if len(out.left.discards) > 0 {
+			err = m.discard(ctx, &out)
+		} else {
+			err = m.revoke(ctx, &out)
+		}
+	}
+	return out, err
+}
+
+func (m *minter) discard(ctx context.Context, out *ended) error {
+	n := min(len(out.left.discards), endBatch)
+	if _, err := m.writer.Delete(ctx, out.left.discards[:n]); err != nil {
+		m.dropLost(err)
+		return err
+	}
+	out.left.discards = out.left.discards[n:]
+	return nil
+}
+
+func (m *minter) revoke(ctx context.Context, out *ended) error {
+	n := min(len(out.left.revokes), endBatch)
+	batch := out.left.revokes[:n]
+	spare := spareYoung
+	if batch[0].confirm { // a batch is of one kind
+		spare = 0
+	}
+	for i, t := range batch {
+		if t.confirm != batch[0].confirm {
+			n, batch = i, batch[:i]
+			break
+		}
+	}
+	digests := make([]secret.Text, n)
+	for i, t := range batch {
+		digests[i] = t.digest
+	}
+	revoked, err := m.writer.Revoke(ctx, digests, spare)
+	if err != nil {
+		m.dropLost(err)
+		return err
+	}
+	for _, i := range revoked.Spared {
+		out.spared = append(out.spared, batch[i])
+	}
+	for _, i := range revoked.Behind {
+		out.behind = append(out.behind, batch[i])
+	}
+	out.left.revokes = out.left.revokes[n:]
+	return nil
 }

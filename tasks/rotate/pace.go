@@ -7,47 +7,26 @@ const (
 	paceSpan = 250 * time.Millisecond
 	// paceFirst is how long they are counted at least for a first guess at it.
 	paceFirst = 20 * time.Millisecond
-	// maxAheadTokens bounds what is in hand: twice a batch, so that one is left to
-	// push while the next is minted.
-	maxAheadTokens = 2 * maxBatch
-	// maxBatch bounds a batch, and with it how long its insert holds locks.
+	// maxBatch limits a batch, and with it how long its INSERT holds locks.
 	maxBatch = 1000
+	// maxAhead limits the fresh tokens in hand: twice a batch, so that one is left
+	// to push while the next is minted.
+	maxAhead = 2 * maxBatch
 )
 
-// pace bounds how many tokens may be in hand ahead of the pushes: one at first,
-// two more with each that is delivered, and never more than Zync has lately
-// taken in a second.
+// pace limits how many fresh tokens may be in hand: one at first, two more with
+// each delivery, and never more than Zync has lately taken in a second.
 type pace struct {
-	limit int
+	ahead int
 	rate  float64 // deliveries a second
 	count int
 	from  time.Time
-
-	every  time.Duration // least time between two pushes, by --push-rate
-	nextAt time.Time     // when the next push may begin
 }
 
-func newPace(now time.Time, most float64) pace {
-	p := pace{limit: 1, from: now}
-	if most > 0 {
-		p.every = time.Duration(float64(time.Second) / most)
-	}
-	return p
-}
+func newPace(now time.Time) pace { return pace{ahead: 1, from: now} }
 
-// pushed notes that a push began.
-func (p *pace) pushed(now time.Time) {
-	if p.every == 0 {
-		return
-	}
-	// What a late wake-up missed is made up for, but not more than a moment's.
-	p.nextAt = p.nextAt.Add(p.every)
-	if late := now.Add(-20 * time.Millisecond); p.nextAt.Before(late) {
-		p.nextAt = late
-	}
-}
-
-func (p *pace) delivered(now time.Time, concurrency int) {
+// delivered notes a delivery, with so many workers.
+func (p *pace) delivered(now time.Time, workers int) {
 	p.count++
 	span := now.Sub(p.from)
 	rate := float64(p.count) / max(span, paceFirst).Seconds()
@@ -59,9 +38,18 @@ func (p *pace) delivered(now time.Time, concurrency int) {
 	} else if p.rate > 0 {
 		rate = p.rate
 	}
-	second := max(2*concurrency, min(int(rate), maxAheadTokens))
-	p.limit = min(p.limit+2, second)
+	p.ahead = min(p.ahead+2, max(2*workers, min(int(rate), maxAhead)))
 }
 
-// failed falls back to a cautious start.
-func (p *pace) failed() { p.limit = max(1, p.limit/2) }
+// startAnew falls back to one token at a time.
+func (p *pace) startAnew(now time.Time) { *p = newPace(now) }
+
+// batch is how many tokens to mint if so many fresh ones are in hand or under way.
+// What is left to push covers the time that an INSERT takes, and batches are large.
+func (p *pace) batch(inHand int) int {
+	n := p.ahead - inHand
+	if n < min(max(1, p.ahead*3/4), maxBatch) {
+		return 0
+	}
+	return min(n, maxBatch)
+}

@@ -3,33 +3,54 @@ package rotate
 import "time"
 
 const (
-	// A tenant's first push is waited for this many times as long as pushes take
-	// lately, and not less than leastPatience; then it is tried again at the end
-	// of the run, with all the time there is. So one that hangs holds a connection
-	// for a moment and not for the whole time-out.
-	patienceFactor = 20
-	leastPatience  = 100 * time.Millisecond
-	// patienceAfter deliveries it is known how long they take.
-	patienceAfter = 20
+	// A tenant's first push is waited for between leastPatience and mostPatience
+	// times as long as pushes take lately. One that hangs is tried again later, with
+	// all the time there is. So it holds a worker for a moment and not for the whole
+	// time-out.
+	leastPatience, mostPatience = 2.5, 20
+	// lostToPatience is the time that first pushes which are given up may take,
+	// against that of the others: the more of them, the shorter the patience.
+	lostToPatience = 0.3
+	// unknownPatience is the limit while it is not known how long pushes take.
+	unknownPatience = 200 * time.Millisecond
+	// shortestPatience is the least limit, whatever pushes take.
+	shortestPatience = 20 * time.Millisecond
+	// repeatPatience is the limit for a tenant that failed in an earlier run.
+	repeatPatience = 5 * time.Second
 )
 
-// patience knows how long pushes take lately.
+// patience knows how long pushes take lately, and how many first pushes are given
+// up. It outlives a run.
 type patience struct {
-	seen int
-	mean time.Duration
+	mean  time.Duration // of a delivery; zero if none is known
+	share float64       // of first pushes that were given up
 }
 
-// took notes how long a delivery took. One that took long counts at once, so that
-// a Zync that slows down for everyone is waited for.
+// took notes a delivery. One that took long counts at once, so that a Zync that
+// slows down for everyone is waited for.
 func (p *patience) took(d time.Duration) {
-	p.seen++
+	if p.mean == 0 {
+		p.mean = d
+	}
 	p.mean = max(p.mean+(d-p.mean)/10, d/2)
 }
 
-// limit is how long a first push is waited for; zero is as long as any.
-func (p *patience) limit() time.Duration {
-	if p.seen < patienceAfter {
-		return 0
+// tried notes whether a first push was given up.
+func (p *patience) tried(givenUp bool) {
+	p.share *= 0.99
+	if givenUp {
+		p.share += 0.01
 	}
-	return max(patienceFactor*p.mean, leastPatience)
+}
+
+// limit is how long a first push is waited for.
+func (p *patience) limit() time.Duration {
+	if p.mean == 0 {
+		return unknownPatience
+	}
+	factor := float64(mostPatience)
+	if p.share > 0 {
+		factor = max(leastPatience, min(factor, lostToPatience/p.share))
+	}
+	return max(shortestPatience, time.Duration(factor*float64(p.mean)))
 }

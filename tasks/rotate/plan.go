@@ -14,9 +14,9 @@ import (
 const (
 	// pageSize is how many tenants are read at a time.
 	pageSize = 2000
-	// pageAge is how long a page is good for: an owner that was read may be
-	// deleted, and a token that belongs to nobody is one that Porta refuses.
-	pageAge = 30 * time.Second
+	// rowAge is how long a row is good for: its owner may be deleted, and Porta
+	// refuses a token that belongs to nobody.
+	rowAge = 30 * time.Second
 )
 
 // verdict says what a run has to do for a tenant.
@@ -32,13 +32,13 @@ const (
 type planned struct {
 	tenant  db.Tenant
 	verdict verdict
-	served  time.Time // last delivery; zero where none is known
-	after   int64     // the tenant before it in the walk; zero for the first
+	served  time.Time // last delivery; zero if none is known
+	after   int64     // the tenant before it in the list; zero for the first
 	readAt  time.Time // when the row was read
+	mints   int       // tokens minted for it in this run
 }
 
-// read takes over a row that was read with its owner, for a tenant that is to be
-// served if it has one.
+// read takes over a row that was read with its owner.
 func (p *planned) read(row db.Tenant, at time.Time) {
 	p.tenant, p.readAt, p.verdict = row, at, due
 	if !row.OwnerID.Valid {
@@ -46,7 +46,7 @@ func (p *planned) read(row db.Tenant, at time.Time) {
 	}
 }
 
-// rowsOf reads tenants with their owners; those that are no more are left out.
+// rowsOf reads tenants with their owners; deleted tenants are left out.
 func rowsOf(ctx context.Context, tenants Tenants, ids []int64) (map[int64]db.Tenant, error) {
 	found, err := tenants.ByID(ctx, ids)
 	if err != nil {
@@ -59,8 +59,8 @@ func rowsOf(ctx context.Context, tenants Tenants, ids []int64) (map[int64]db.Ten
 	return rows, nil
 }
 
-// servedInWindow tells for each tenant's last delivery whether it is one of the
-// window. One that lies in the future is not known to be any.
+// servedInWindow tells for each tenant's last delivery whether it lies in the
+// window. A delivery in the future counts as not known.
 func servedInWindow(served []time.Time, window tasks.Window, now time.Time) []bool {
 	in := make([]bool, len(served))
 	for i, at := range served {
@@ -70,16 +70,20 @@ func servedInWindow(served []time.Time, window tasks.Window, now time.Time) []bo
 	return in
 }
 
-// plan walks the tenants of a run.
+// plan hands out the tenants of a run, each once: those that come again, then the
+// list, a page at a time.
 type plan struct {
 	o      *Options
 	window tasks.Window
 	source source
 
+	again []planned      // handed out before, and to be minted for anew
+	early map[int64]bool // handed out before their turn
+
 	page    []planned // read and not yet handed out
 	readAt  time.Time
 	ended   bool  // the source has no more
-	begunAt int64 // the tenant behind which the walk began; zero for the first
+	begunAt int64 // the tenant behind which the list began; zero for the first
 	last    int64 // the last tenant handed out, at first begunAt
 }
 
@@ -93,7 +97,7 @@ type source interface {
 }
 
 func newPlan(ctx context.Context, o *Options, run tasks.Run) (*plan, error) {
-	p := &plan{o: o, window: run.Window}
+	p := &plan{o: o, window: run.Window, early: map[int64]bool{}}
 	if len(o.Only) > 0 {
 		p.source = &chosen{tenants: o.Tenants, left: slices.Clone(o.Only)}
 		return p, p.missing(ctx)
@@ -128,29 +132,45 @@ func (p *plan) missing(ctx context.Context) error {
 // next hands out up to n tenants that are due, none at the end, and counts into
 // t the others that it meets.
 func (p *plan) next(ctx context.Context, n int, t *tally) ([]planned, error) {
-	batch := make([]planned, 0, min(n, pageSize))
+	batch, err := p.nextAgain(ctx, n, t)
+	if err != nil {
+		return nil, err
+	}
 	for len(batch) < n {
-		if len(p.page) > 0 && p.o.Now().Sub(p.readAt) > pageAge {
-			p.page = nil
-			p.source.rewind()
-		}
-		if len(p.page) == 0 {
-			if err := p.read(ctx); err != nil || p.ended {
-				return batch, err
-			}
-			continue // it may be that all on the page were deleted meanwhile
+		found, err := p.fill(ctx)
+		if err != nil || !found {
+			return batch, err
 		}
 		head := p.page[0]
 		p.page = p.page[1:]
 		head.after, p.last = p.last, head.tenant.ID
 		p.source.handedOut(head.tenant)
-		if head.verdict == due {
+		switch {
+		case p.early[head.tenant.ID]:
+		case head.verdict == due:
 			batch = append(batch, head)
-		} else {
+		default:
 			t.skip(head)
 		}
 	}
 	return batch, nil
+}
+
+// fill sees to it that there is a page of fresh rows; false is the end of the list.
+func (p *plan) fill(ctx context.Context) (bool, error) {
+	if len(p.page) > 0 && p.o.Now().Sub(p.readAt) > rowAge {
+		p.page = nil
+		p.source.rewind()
+	}
+	for len(p.page) == 0 { // it may be that all on a page were deleted meanwhile
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		if err := p.read(ctx); err != nil || p.ended {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (p *plan) read(ctx context.Context) error {
@@ -164,45 +184,44 @@ func (p *plan) read(ctx context.Context) error {
 	if p.ended = len(tenants) == 0; p.ended {
 		return nil
 	}
+	p.readAt = p.o.Now()
+	if p.page, err = p.decide(ctx, tenants, p.readAt); err != nil {
+		p.source.rewind()
+	}
+	return err
+}
+
+// decide says what to do for each tenant of a page. It looks up the owners only of
+// those for whom there is something to do.
+func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([]planned, error) {
 	ids := make([]int64, len(tenants))
 	for i, tenant := range tenants {
 		ids[i] = tenant.ID
 	}
 	served, err := p.o.Ledger.Deliveries(ctx, ids)
 	if err != nil {
-		p.source.rewind()
-		return err
+		return nil, err
 	}
-	p.readAt = p.o.Now()
-	if p.page, err = p.decide(ctx, tenants, served); err != nil {
-		p.source.rewind()
-	}
-	return err
-}
-
-// decide says what to do for each tenant of a page. It looks up the owners of
-// those alone for whom there is something to do.
-func (p *plan) decide(ctx context.Context, tenants []db.Tenant, served []time.Time) ([]planned, error) {
-	done := servedInWindow(served, p.window, p.readAt)
-	ids := make([]int64, 0, len(tenants))
+	done := servedInWindow(served, p.window, at)
+	wanted := ids[:0]
 	for i, tenant := range tenants {
 		if p.o.Force || !done[i] {
-			ids = append(ids, tenant.ID)
+			wanted = append(wanted, tenant.ID)
 		}
 	}
-	rows, err := rowsOf(ctx, p.o.Tenants, ids)
+	rows, err := rowsOf(ctx, p.o.Tenants, wanted)
 	if err != nil {
 		return nil, err
 	}
 	page := make([]planned, 0, len(tenants))
 	for i, tenant := range tenants {
-		entry := planned{tenant: tenant, verdict: already, served: served[i], readAt: p.readAt}
+		entry := planned{tenant: tenant, verdict: already, served: served[i], readAt: at}
 		if p.o.Force || !done[i] {
 			row, found := rows[tenant.ID]
 			if !found {
-				continue // deleted between the two looks
+				continue // deleted between the two reads
 			}
-			entry.read(row, p.readAt)
+			entry.read(row, at)
 		}
 		page = append(page, entry)
 	}

@@ -1,43 +1,58 @@
 package rotate
 
 import (
+	"context"
 	"math"
 	"time"
 )
 
-// progressEvery is how often a long run says how far it is.
+// progressEvery is how often the log says how far a long run is.
 const progressEvery = 10 * time.Second
 
 // progress is what the last progress line said.
 type progress struct {
-	total int // tenants; zero where that is not known
-	began time.Time
-	said  time.Time
-	done  int
+	said time.Time
+	done int
 }
 
-func newProgress(now time.Time) progress { return progress{began: now, said: now} }
+// count asks how many tenants there are.
+func (e *engine) count(ctx context.Context) {
+	if len(e.o.Only) > 0 {
+		e.tally.total = len(e.o.Only)
+		return
+	}
+	var n int
+	e.work.counting = true
+	e.async(func() (err error) {
+		n, err = e.o.Tenants.Count(ctx)
+		return err
+	}, func(error) { // without it only the end of the run is not known in advance
+		e.work.counting = false
+		e.tally.total = n
+	})
+}
 
 // showProgress tells who follows the run how far it is, and every now and then
 // the log.
 func (e *engine) showProgress(now time.Time) {
 	p := &e.progress
-	done := e.tally.delivered + e.tally.already + e.tally.noOwner + e.tally.failed
-	e.run.Progress(done, p.total)
+	done := e.tally.tenants()
+	e.run.Progress(done, e.tally.total)
+	e.o.Metrics.during(e.tally.failed + e.hand.failing())
 	if now.Sub(p.said) < progressEvery {
 		return
 	}
-	if e.breaker.open || !e.trouble.since.IsZero() {
+	if e.zync.troubled() || !e.work.trouble.since.IsZero() {
 		p.said = now // there is none, and the log says why
 		return
 	}
 	rate := float64(done-p.done) / now.Sub(p.said).Seconds()
-	args := []any{"done", done, "rate", math.Round(rate*10) / 10}
-	if p.total > 0 {
-		args = append(args, "of", p.total)
+	args := []any{"done", done, "failing", e.tally.failed + e.hand.failing(), "rate", math.Round(rate*10) / 10}
+	if total := e.tally.total; total > 0 {
+		args = append(args, "of", total)
 		if rate > 0 {
-			eta := time.Duration(float64(max(0, p.total-done)) / rate * float64(time.Second))
-			args = append(args, "eta", eta.Round(time.Second))
+			left := time.Duration(float64(max(0, total-done)) / rate * float64(time.Second))
+			args = append(args, "eta", left.Round(time.Second))
 		}
 	}
 	e.run.Log.Info("rotation in progress", args...)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/zync"
@@ -19,16 +20,17 @@ type Tenants interface {
 
 // Writer changes access_tokens; see [db.Writer].
 type Writer interface {
-	Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error
+	Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) ([]db.Refused, error)
 	Delete(ctx context.Context, digests []secret.Text) (int, error)
-	Revoke(ctx context.Context, digests []secret.Text) (int, error)
+	Revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (db.Revoked, error)
+	Lost() error
 	Close() error
 }
 
 // Ledger knows when each tenant was last served; see [ledger.Ledger].
 type Ledger interface {
 	Deliveries(ctx context.Context, ids []int64) ([]time.Time, error)
-	Record(ctx context.Context, delivered map[int64]time.Time, failed map[int64]string, now time.Time) error
+	Record(ctx context.Context, delivered map[int64]ledger.Delivery, failed map[int64]string, now time.Time) error
 }
 
 // Bookmark remembers where a rotation that did not reach everyone stopped, so
@@ -38,29 +40,27 @@ type Bookmark interface {
 	RecordResume(ctx context.Context, id int64) error
 }
 
-// inZync is what a push says of a tenant.
-func inZync(t db.Tenant) zync.Tenant { return zync.Tenant{ID: t.ID, Host: t.Host.String} }
-
 // Zync takes tokens; see [zync.Client].
 type Zync interface {
 	Push(ctx context.Context, tenant zync.Tenant, token secret.Text) zync.Answer
 	Alive(ctx context.Context) error
 }
 
-// Options are what a rotation works with and how.
+// inZync is what a push says of a tenant.
+func inZync(t db.Tenant) zync.Tenant { return zync.Tenant{ID: t.ID, Host: t.Host.String} }
+
+// Options say what a rotation works with, and how.
 type Options struct {
 	Tenants    Tenants
-	OpenWriter func(ctx context.Context) (Writer, error) // [db.ErrFenced] where another writes
+	OpenWriter func(ctx context.Context) (Writer, error) // [db.ErrFenced] if another scheduler writes
 	Ledger     Ledger
 	Bookmark   Bookmark
 	Zync       Zync
-	// Verify tries a run's first token on Porta before it is pushed, see
-	// [zync.Porta.Verify]; nil for no such try.
+	// Verify tries a token on Porta, see [zync.Porta.Verify]; nil tries none.
 	Verify func(ctx context.Context, tenant zync.Tenant, token secret.Text) error
-	// Accepts tells whether Porta would still accept the token with a digest. A
-	// token that has waited in hand is looked for before it is pushed again: with
-	// its owner it may have been deleted meanwhile.
-	Accepts func(ctx context.Context, digest secret.Text) (bool, error)
+	// Missing returns which tokens Porta no longer accepts, see [db.Tokens.Missing].
+	// A token that has waited in hand is looked for before it is pushed.
+	Missing func(ctx context.Context, digests []secret.Text) ([]int, error)
 	Metrics *Metrics
 	Now     func() time.Time
 
@@ -68,24 +68,29 @@ type Options struct {
 	Concurrency int           // pushes at a time; zero finds out how many help
 	Rate        float64       // pushes a second at most; zero for no limit
 
-	// RetryFor bounds how long a failure for the moment is tried again; zero is
-	// to the end of the window.
+	// RetryFor is how long a run by hand tries again what fails temporarily. Zero is
+	// a daemon's run: a few tries a tenant, and more in later runs.
 	RetryFor time.Duration
-	Only     []int64 // these tenants alone; all where empty
-	Force    bool    // also those already served in the window
+	Only     []int64 // these tenants; everyone if empty
+	Force    bool    // also those served earlier in the window
 	DryRun   bool    // count what would be done; write and push nothing
-	// Revoke ends a tenant's older sync tokens as soon as its new one is
+	// Revoke expires a tenant's older sync tokens as soon as its new one is
 	// delivered: the answer to a leak. It implies Force.
 	Revoke bool
 }
 
-// Rotation is the task.
-type Rotation struct{ o Options }
+// Rotation is the task. One run of it is at work at a time.
+type Rotation struct {
+	o        Options
+	zync     *health
+	patience *patience
+	memory   *memory
+}
 
 // New returns a rotation.
 func New(o Options) *Rotation {
 	o.Force = o.Force || o.Revoke
-	return &Rotation{o: o}
+	return &Rotation{o: o, zync: newHealth(), patience: &patience{}, memory: newMemory()}
 }
 
 // Name implements [tasks.Task].
@@ -103,24 +108,17 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	if r.o.DryRun {
 		return dryRun(ctx, plan)
 	}
-	mint := &minter{o: &r.o, plan: plan}
-	e := newEngine(&r.o, run, mint)
-	err = e.loop(ctx)
-	if reckonErr := e.reckon(ctx); err == nil {
-		err = reckonErr
-	}
+	mint := &minter{o: &r.o, plan: plan, memory: r.memory, window: run.Window.Start}
+	e := newEngine(r, run, mint)
+	result, err := e.finish(ctx, e.loop(ctx))
 	if closeErr := mint.close(); closeErr != nil {
 		run.Log.Warn("writer not closed cleanly; MySQL closes it by itself", "err", closeErr)
 	}
-	if e.tally.noOwner > 0 {
-		run.Log.Warn("tenants skipped: they have no admin for a token to belong to; give them one in porta",
-			"tenants", e.tally.noOwner, "tenant_ids", e.tally.ownerless)
+	if ids := e.tally.ownerless; r.memory.ownerlessChanged(e.tally.noOwner, ids) {
+		run.Log.Warn("tenants skipped: they have no admin for a token to belong to. Give each an admin in Porta",
+			"tenants", e.tally.noOwner, "tenant_ids", ids)
 	}
 	e.logAtRisk()
-	r.o.Metrics.survey(e.tally)
-	result := e.tally.result()
-	result.Complete = e.exhausted
-	result.Chosen = len(r.o.Only) > 0
 	return result, err
 }
 

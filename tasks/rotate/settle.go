@@ -1,164 +1,246 @@
 package rotate
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/zync"
 )
 
-func (e *engine) startWorkers(ctx context.Context) {
-	for range cap(e.pushed) {
-		go func() {
-			for t := range e.jobs {
-				e.pushed <- e.push(ctx, t)
-			}
-		}()
-	}
-}
+const (
+	// tries is how many pushes a tenant has in one run of the daemon, and triesWithin
+	// how long after the first. One that failed in an earlier run has one.
+	tries       = 3
+	triesWithin = 45 * time.Second
+	// confirmAfter is how long after a delivery the token is pushed once more, before
+	// the tenant's younger tokens may be revoked.
+	confirmAfter = 30 * time.Second
+)
 
-func (e *engine) push(ctx context.Context, t *token) pushed {
-	p := pushed{token: t}
-	err := tasks.Safely(func() error {
-		if p.gone = e.gone(ctx, t); p.gone {
-			return nil
-		}
-		p.answer = e.verify(ctx, t)
-		if p.answer.Class != zync.Delivered {
-			return nil
-		}
-		if t.limit > 0 {
-			limited, cancel := context.WithTimeout(ctx, t.limit)
-			defer cancel()
-			ctx = limited
-		}
-		began := time.Now()
-		p.answer = e.o.Zync.Push(ctx, inZync(t.tenant), t.plaintext)
-		p.took = time.Since(began)
-		e.o.Metrics.pushed(p.answer.Class, p.took)
-		return nil
-	})
-	if err != nil {
-		p.answer = zync.Answer{Class: zync.Transient, Sent: true, Err: err}
-	}
-	return p
-}
-
-// gone tells whether a token that has waited in hand was deleted meanwhile. Where
-// that can't be asked it is taken to be there, as it was when it was minted.
-func (e *engine) gone(ctx context.Context, t *token) bool {
-	if time.Since(t.born) < pageAge || e.o.Accepts == nil {
-		return false
-	}
-	accepted, err := e.o.Accepts(ctx, t.digest)
-	return err == nil && !accepted
-}
-
-// verify tries the run's first token on Porta. Only a refusal is an answer; a
-// Porta that can't be asked keeps nobody's token from Zync.
-func (e *engine) verify(ctx context.Context, t *token) zync.Answer {
-	if !t.canary || e.o.Verify == nil {
-		return zync.Answer{}
-	}
-	err := e.o.Verify(ctx, inZync(t.tenant), t.plaintext)
-	t.canary = false
-	switch {
-	case err == nil:
-		e.run.Log.Debug("first token verified on porta", "tenant_id", t.tenant.ID)
-	case errors.Is(err, zync.ErrNotAccepted):
-		return zync.Answer{Class: zync.Rejected, Err: fmt.Errorf("nothing was pushed, zync keeps what it has: %w", err)}
-	default:
-		e.run.Log.Warn("first token not verified; going on without", "tenant_id", t.tenant.ID, "err", err)
-	}
-	return zync.Answer{}
-}
-
-// settle decides what follows from an answer. A token that is gone is minted anew.
+// settle decides what follows from a push.
 func (e *engine) settle(p pushed) {
-	t, answer := p.token, p.answer
-	e.inFlight--
-	e.probing = false
-	if p.gone {
-		e.remint = append(e.remint, t.planned)
-		e.exhausted = false
+	t := p.token
+	again := t.triedAgain()
+	e.pushEnded(p, again)
+	if p.looked {
+		t.epoch = int(e.results.recent.epoch.Load())
+	}
+	switch {
+	case p.gone:
+		e.zync.notAsked()
+		e.again(t.planned)
+		return
+	case p.unsure:
+		e.zync.notAsked()
+		t.notBefore = time.Now().Add(firstWait)
+		e.hand.putBack(t)
 		return
 	}
-	t.tries++
-	t.lastErr = answer.Err
+	e.o.Metrics.pushed(p.answer.Class, p.took)
 	wasSent := t.sent
-	t.sent = t.sent || answer.Sent
-	now := time.Now()
-	switch answer.Class {
+	t.sent = t.sent || p.answer.Sent
+	t.tries++
+	if p.answer.Err != nil {
+		t.reason = p.answer.Err.Error()
+	}
+	switch p.answer.Class {
 	case zync.Delivered:
-		e.zyncAnswered(now)
-		e.pace.delivered(now, e.width.now)
-		e.width.took(p.took, now)
-		e.patient.took(p.took)
-		at := e.o.Now()
-		e.tally.deliver(at)
-		e.notes.deliver(t.tenant.ID, at)
-		if e.o.Revoke {
-			e.notes.revoke(t.digest)
-		}
+		e.zyncAnswered()
+		e.measure(p, again)
+		e.delivered(t)
 	case zync.Invalid:
-		e.zyncAnswered(now)
-		e.refuse(t, wasSent)
+		e.zyncAnswered()
+		e.refused(t, wasSent)
 	case zync.Rejected:
-		e.refuse(t, wasSent)
-		e.stop(answer.Err)
+		e.refused(t, wasSent)
+		e.stop(p.answer.Err)
 	case zync.Transient:
-		e.failedForNow(t, answer, now)
+		e.tryLater(p, again)
 	}
 }
 
-func (e *engine) zyncAnswered(now time.Time) {
-	if e.breaker.answered() {
-		e.queue.release(now)
-		e.run.Log.Info("zync is back; going on")
+// pushEnded notes that a worker is free again, and what time it spent on a tenant
+// in trouble.
+func (e *engine) pushEnded(p pushed, again bool) {
+	if !again {
+		e.work.fresh--
+		if p.answer.Class == zync.Transient {
+			e.speed.share.spent += p.took
+		}
+		return
+	}
+	e.work.again--
+	e.speed.share.busy--
+	e.speed.share.spent += p.took
+}
+
+// measure learns from a delivery how fast Zync is.
+func (e *engine) measure(p pushed, again bool) {
+	now := time.Now()
+	e.speed.pace.delivered(now, e.speed.width.limit())
+	e.speed.width.took(p.took, now)
+	e.speed.patience.took(p.took)
+	if !again {
+		e.speed.patience.tried(false)
 	}
 }
 
-// refuse gives up a tenant whose token was definitely refused. Unless an earlier
-// push of it may have arrived, nobody holds the token, and it is deleted.
-func (e *engine) refuse(t *token, wasSent bool) {
-	e.fail(t.planned, t.lastErr.Error())
+func (e *engine) delivered(t *token) {
+	if t.confirm {
+		e.results.ends.revokes = append(e.results.ends.revokes, t)
+		return
+	}
+	at := e.o.Now()
+	e.tally.deliver(at)
+	e.results.notes.deliver(t.tenant.ID, ledger.Delivery{At: at, Minted: at.Add(-time.Since(t.born))})
+	e.mint.memory.served(t.tenant.ID)
+	e.results.recent.add(t)
+	if e.o.Revoke {
+		e.results.ends.revokes = append(e.results.ends.revokes, t)
+	}
+}
+
+// again has a tenant minted for anew.
+func (e *engine) again(p planned) {
+	e.work.remint = append(e.work.remint, p)
+	e.exhausted(false)
+}
+
+// zyncAnswered notes that Zync works.
+func (e *engine) zyncAnswered() {
+	if !e.zync.answered() {
+		return
+	}
+	e.triesBeginAnew()
+	e.speed.pace.startAnew(time.Now())
+	e.run.Log.Info("zync is back; going on", "tokens_in_hand", e.hand.len())
+}
+
+// zyncFails is true while what fails is Zync, and no tenant's tries count. While
+// /status/live says that it is up and nobody is left whose first try could show more,
+// those in hand may fail alone, and have their tries.
+func (e *engine) zyncFails() bool {
+	return e.zync.troubled() && !(e.zync.alive && e.noneFresh())
+}
+
+// triesBeginAnew gives the tenants in hand all their tries: until now it was Zync
+// that failed.
+func (e *engine) triesBeginAnew() {
+	e.hand.release(time.Now())
+	e.end.exhaustedAt = time.Time{}
+}
+
+// refused gives up a tenant whose token was refused. Nobody holds the token unless
+// an earlier push of it may have arrived.
+func (e *engine) refused(t *token, wasSent bool) {
+	if t.confirm {
+		e.tally.unrevoked = append(e.tally.unrevoked, t.tenant.ID)
+		return
+	}
+	e.failed(t.planned, nil, t.reason)
 	if !wasSent {
-		e.notes.discard(t.digest)
+		e.results.ends.discards = append(e.results.ends.discards, t.digest)
 	}
 }
 
-func (e *engine) failedForNow(t *token, answer zync.Answer, now time.Time) {
-	e.pace.failed()
-	if t.limit == 0 {
-		e.width.failed() // not where it is one tenant that is slow
+// tryLater has a token wait for another try, or gives its tenant up.
+func (e *engine) tryLater(p pushed, again bool) {
+	t, now := p.token, time.Now()
+	t.slow = p.answer.Slow
+	if !again {
+		e.speed.patience.tried(p.answer.Slow)
+		if e.zync.firstTryFailed(t.tenant.ID, t.reason, now, p.answer.RetryAfter) {
+			e.run.Log.Warn("zync is in trouble; minting stops until a push succeeds, tokens in hand are kept", "err", t.reason)
+		}
 	}
-	if e.breaker.failed(t.tenant.ID, !e.exhausted, now, answer.RetryAfter) {
-		e.run.Log.Warn("zync is in trouble; minting stops until it is back, tokens in hand are kept", "err", answer.Err)
-	}
+	e.run.Log.Debug("push failed; trying again", "tenant_id", t.tenant.ID, "try", t.tries, "err", t.reason)
 	if t.firstFail.IsZero() {
 		t.firstFail = now
 	}
-	if e.o.RetryFor > 0 && now.Sub(t.firstFail) >= e.o.RetryFor {
-		e.fail(t.planned, t.lastErr.Error())
+	if !t.confirm {
+		e.results.notes.fail(t.tenant.ID, t.reason)
+	}
+	if e.zyncFails() {
+		t.forgiveTries()
+	}
+	if e.hadItsTries(t, now) {
+		e.giveUpOn(t)
 		return
 	}
-	t.slow = answer.Slow
-	t.notBefore = now.Add(max(backOff(t.tries), answer.RetryAfter))
-	e.queue.putBack(t)
-	e.run.Log.Debug("push failed for the moment", "tenant_id", t.tenant.ID, "try", t.tries, "err", answer.Err)
+	t.notBefore = now.Add(max(backOff(t.tries), p.answer.RetryAfter))
+	e.hand.putBack(t)
 }
 
-func (e *engine) fail(p planned, reason string) {
-	e.notes.fail(p.tenant.ID, reason)
+// hadItsTries is true if a token is not to be pushed again in this run.
+func (e *engine) hadItsTries(t *token, now time.Time) bool {
+	within := triesWithin
+	if e.o.RetryFor > 0 {
+		within = e.o.RetryFor
+	}
+	if e.zyncFails() {
+		return false
+	}
+	if !t.firstFail.IsZero() && now.Sub(t.firstFail) >= within {
+		return true
+	}
+	if !e.end.exhaustedAt.IsZero() && now.Sub(e.end.exhaustedAt) >= within {
+		return true
+	}
+	if e.o.RetryFor > 0 || t.confirm {
+		return false
+	}
+	return t.tries >= tries || (t.repeat && t.tries > 0)
+}
+
+// giveUpOn ends a tenant's tries in this run. The token is kept for a later run of
+// this process. If there is none and nobody can hold the token, it is deleted.
+func (e *engine) giveUpOn(t *token) {
+	switch {
+	case t.confirm:
+		e.tally.unrevoked = append(e.tally.unrevoked, t.tenant.ID)
+	case e.keepsTokens():
+		e.failed(t.planned, t, t.reason)
+	default:
+		e.refused(t, t.sent)
+	}
+}
+
+// failed counts a tenant that this run does not serve. Its token, if there is one,
+// is pushed again by a later run.
+func (e *engine) failed(p planned, t *token, reason string) {
+	e.results.notes.fail(p.tenant.ID, reason)
+	e.mint.memory.fail(p, t, e.run.Window.Start, reason)
 	named := e.tally.fail(p, reason)
 	switch {
 	case e.o.Revoke: // each of them: a leaked token of theirs still works
 		e.run.Log.Error("tenant not served, its older tokens are NOT revoked; run it again with --tenant",
 			"tenant_id", p.tenant.ID, "err", reason)
 	case named:
-		e.run.Log.Warn("tenant not served; its earlier tokens are untouched", "tenant_id", p.tenant.ID, "err", reason)
+		e.run.Log.Warn("tenant not served; its previous tokens are unchanged, and it is tried again later",
+			"tenant_id", p.tenant.ID, "err", reason)
 	}
 }
+
+// endsWritten takes over what became of the ends of tokens.
+func (e *engine) endsWritten(wrote ended) {
+	e.results.ends.add(wrote.left)
+	for _, t := range wrote.spared {
+		t.confirm, t.firstFail, t.notBefore = true, time.Time{}, time.Now().Add(confirmAfter)
+		e.hand.putBack(t)
+	}
+	for _, t := range wrote.behind {
+		if t.mints >= mostMints {
+			e.tally.unrevoked = append(e.tally.unrevoked, t.tenant.ID)
+			continue
+		}
+		e.tally.undeliver()
+		e.again(t.planned)
+	}
+	if n := len(wrote.spared); n > 0 {
+		e.run.Log.Info("young tokens are spared for now: a push of one may still be under way. They are revoked after the new token was pushed once more",
+			"tenants", n, "in", confirmAfter)
+	}
+}
+
+var errTrouble = errors.New("zync is in trouble")

@@ -11,10 +11,15 @@ const maxFailures = 100
 
 // tally counts what became of the tenants of a run.
 type tally struct {
-	delivered, already, noOwner, failed int
-	ownerless                           []int64 // the first hundred
-	minted                              int
-	failures                            []tasks.Failure
+	began time.Time
+	total int // tenants, by MySQL's count at the beginning; zero if that is not known
+
+	delivered, already, noOwner, failed, unreached int
+	ownerless                                      []int64 // the first hundred
+	minted                                         int
+	failures                                       []tasks.Failure
+	unrevoked                                      []int64 // served tenants whose older tokens live
+	unrecorded                                     bool    // the log has said that the ledger can't be written
 	// oldest is the earliest last delivery of a tenant that is served.
 	oldest  time.Time
 	lagging lagging // of those that failed
@@ -58,7 +63,7 @@ func (l lagging) oldest() (at time.Time) {
 }
 
 func newTally() *tally {
-	return &tally{failures: []tasks.Failure{}, lagging: lagging{}}
+	return &tally{began: time.Now(), failures: []tasks.Failure{}, lagging: lagging{}}
 }
 
 // skipped adds what another tally counted of tenants that were not due.
@@ -98,6 +103,18 @@ func (t *tally) servedAt(at time.Time) {
 	}
 }
 
+// undeliver takes a delivery back: the token is gone, and the tenant is served anew.
+func (t *tally) undeliver() { t.delivered-- }
+
+// unreach counts a tenant that the run did not reach.
+func (t *tally) unreach(p planned) {
+	t.unreached++
+	t.lagging.add(p.served)
+}
+
+// tenants is how many the run met.
+func (t *tally) tenants() int { return t.delivered + t.already + t.noOwner + t.failed + t.unreached }
+
 // fail counts a tenant that the run did not serve and tells whether it is among
 // those to be named.
 func (t *tally) fail(p planned, reason string) bool {
@@ -116,15 +133,15 @@ func (t *tally) fail(p planned, reason string) bool {
 func (t *tally) result() tasks.Result {
 	return tasks.Result{
 		Counts: []tasks.Count{
-			{Name: "tenants", N: t.delivered + t.already + t.noOwner + t.failed},
+			{Name: "tenants", N: t.tenants()},
 			{Name: "delivered", N: t.delivered},
 			{Name: "already", N: t.already},
 			{Name: "no_owner", N: t.noOwner},
-			{Name: "failed", N: t.failed},
+			{Name: "failed", N: t.failed + t.unreached},
 			{Name: "minted", N: t.minted},
 		},
 		Failures: t.failures,
-		Failed:   t.failed,
+		Failed:   t.failed + t.unreached,
 		Done:     t.delivered + t.already,
 	}
 }

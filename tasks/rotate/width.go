@@ -19,7 +19,7 @@ const (
 // takes without making them wait. Past that point more at a time only add latency,
 // to ours and to Porta's own.
 type width struct {
-	now  int
+	n    int
 	auto bool
 
 	from  time.Time
@@ -31,9 +31,20 @@ type width struct {
 
 func newWidth(fixed int, now time.Time) width {
 	if fixed > 0 {
-		return width{now: fixed}
+		return width{n: fixed}
 	}
-	return width{now: 1, auto: true, from: now, since: now}
+	return width{n: 1, auto: true, from: now, since: now}
+}
+
+// limit is how many pushes there may be at a time.
+func (w *width) limit() int { return w.n }
+
+// most is the largest limit that there can be.
+func (w *width) most() int {
+	if w.auto {
+		return maxWidth
+	}
+	return w.n
 }
 
 // took notes how long a delivery took, and decides where a span has ended. The
@@ -48,7 +59,7 @@ func (w *width) took(d time.Duration, now time.Time) {
 	if w.floor[0] == 0 || d < w.floor[0] {
 		w.floor[0] = d
 	}
-	if now.Sub(w.from) < widthSpan || w.count < 4*w.now {
+	if now.Sub(w.from) < widthSpan || w.count < 4*w.n {
 		return
 	}
 	floor := w.floor[0]
@@ -56,12 +67,12 @@ func (w *width) took(d time.Duration, now time.Time) {
 		floor = min(floor, w.floor[1])
 	}
 	mean := w.sum / time.Duration(w.count)
-	queued := float64(w.now) * (1 - float64(floor)/float64(mean))
+	queued := float64(w.n) * (1 - float64(floor)/float64(mean))
 	switch {
-	case queued < queueLow && w.now < maxWidth:
-		w.now++
-	case queued > queueHigh && w.now > 1:
-		w.now--
+	case queued < queueLow && w.n < maxWidth:
+		w.n++
+	case queued > queueHigh && w.n > 1:
+		w.n--
 	}
 	w.sum, w.count, w.from = 0, 0, now
 	if now.Sub(w.since) >= floorSpan {
@@ -69,9 +80,9 @@ func (w *width) took(d time.Duration, now time.Time) {
 	}
 }
 
-// failed backs off from a Zync that fails.
+// failed backs off from a Zync in trouble.
 func (w *width) failed() {
 	if w.auto {
-		w.now = max(1, w.now/2)
+		w.n = max(1, w.n/2)
 	}
 }

@@ -40,8 +40,12 @@ func (l *Ledger) Deliveries(ctx context.Context, ids []int64) (times []time.Time
 }
 
 // Record implements the ledger of rotate.
-func (l *Ledger) Record(ctx context.Context, delivered map[int64]time.Time, _ map[int64]string, _ time.Time) error {
-	return l.call(ctx, func(d *redisData) { maps.Copy(d.deliveries, delivered) })
+func (l *Ledger) Record(ctx context.Context, delivered map[int64]ledger.Delivery, _ map[int64]string, _ time.Time) error {
+	return l.call(ctx, func(d *redisData) {
+		for id, delivery := range delivered {
+			d.deliveries[id] = delivery.At
+		}
+	})
 }
 
 // Forget implements the ledger of janitor.

@@ -29,6 +29,9 @@ type portaData struct {
 	ownerID  int64              // of the last owner that replaced another
 	writers  map[string]*Writer // by lock
 	restarts int
+	readOnly bool
+	// refuse says why no token is taken for a tenant; empty to take it.
+	refuse func(tenant int64) string
 	// onEnd is told of every token that is deleted or expired by a statement.
 	onEnd func(digest string, token Token)
 }
@@ -63,11 +66,12 @@ func (p *Porta) AddTenant(created time.Time) int64 {
 	id := p.data.tenantID
 	p.data.owners[1000+id] = id
 	p.data.tenants = append(p.data.tenants, db.Tenant{
-		ID:        id,
-		Master:    id == 1,
-		Host:      sql.NullString{String: fmt.Sprintf("t%d.example.com", id), Valid: true},
-		OwnerID:   sql.NullInt64{Int64: 1000 + id, Valid: true},
-		CreatedAt: sql.NullTime{Time: created.UTC().Truncate(time.Second), Valid: true},
+		ID:       id,
+		Master:   id == 1,
+		Host:     sql.NullString{String: fmt.Sprintf("t%d.example.com", id), Valid: true},
+		OwnerID:  sql.NullInt64{Int64: 1000 + id, Valid: true},
+		Created:  sql.NullString{String: created.UTC().Format(time.DateTime), Valid: true},
+		Approved: true,
 	})
 	return id
 }
@@ -164,6 +168,44 @@ func (p *Porta) Restart() {
 	defer p.data.mu.Unlock()
 	p.data.restarts++
 	clear(p.data.writers)
+}
+
+// Failover is to a replica that lags: what was minted in the last time is lost, and
+// every connection with it.
+func (p *Porta) Failover(lag time.Duration) (lost int) {
+	p.data.mu.Lock()
+	before := len(p.data.tokens)
+	since := time.Now().Add(-lag)
+	p.data.dropTokens(func(t *Token) bool { return t.Created.After(since) })
+	lost = before - len(p.data.tokens)
+	p.data.mu.Unlock()
+	p.Restart()
+	return lost
+}
+
+// ReadOnly has the server take no writes, as a replica does.
+func (p *Porta) ReadOnly(is bool) {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	p.data.readOnly = is
+}
+
+// Refuse has f say why no token is taken for a tenant; empty takes it.
+func (p *Porta) Refuse(f func(tenant int64) string) {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	p.data.refuse = f
+}
+
+// SetApproved says whether a tenant is approved.
+func (p *Porta) SetApproved(id int64, approved bool) {
+	p.data.mu.Lock()
+	defer p.data.mu.Unlock()
+	for i := range p.data.tenants {
+		if t := &p.data.tenants[i]; t.ID == id {
+			t.Approved = approved
+		}
+	}
 }
 
 // As returns it as a process reaches it.

@@ -45,8 +45,12 @@ func (p *Porta) Page(ctx context.Context, after db.Cursor, limit int) ([]db.Tena
 func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 	var found []db.Tenant
 	err := p.query(ctx, func(d *portaData) error {
+		wanted := make(map[int64]bool, len(ids))
+		for _, id := range ids {
+			wanted[id] = true
+		}
 		for _, t := range d.tenants {
-			if slices.Contains(ids, t.ID) {
+			if wanted[t.ID] {
 				found = append(found, t)
 			}
 		}
@@ -55,14 +59,17 @@ func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 	return found, err
 }
 
-// Accepts tells rotate whether a token still stands.
-func (p *Porta) Accepts(ctx context.Context, digest secret.Text) (ok bool, err error) {
+// Missing tells rotate which tokens Porta does not accept.
+func (p *Porta) Missing(ctx context.Context, digests []secret.Text) (missing []int, err error) {
 	err = p.query(ctx, func(d *portaData) error {
-		token, found := d.tokens[digest.Reveal()]
-		ok = found && token.Lives(time.Now())
+		for i, digest := range digests {
+			if token, found := d.tokens[digest.Reveal()]; !found || !token.Lives(time.Now()) {
+				missing = append(missing, i)
+			}
+		}
 		return nil
 	})
-	return ok, err
+	return missing, err
 }
 
 // Count implements the tenants of rotate.
@@ -78,22 +85,28 @@ type StaleTokens struct{ porta *Porta }
 func (p *Porta) Stale() StaleTokens { return StaleTokens{p} }
 
 // Page implements the stale tokens of janitor.
-func (s StaleTokens) Page(ctx context.Context, after int64, now time.Time, limit int) ([]db.StaleToken, error) {
-	var page []db.StaleToken
-	err := s.porta.query(ctx, func(d *portaData) error {
+func (s StaleTokens) Page(ctx context.Context, after int64, now time.Time, rows int) (page []db.StaleToken, next int64, err error) {
+	next = after
+	err = s.porta.query(ctx, func(d *portaData) error {
+		var ahead []*Token
 		for _, t := range d.tokens {
-			if t.ID > after && (t.Expires.IsZero() || expired(t, now)) {
+			if t.ID > after {
+				ahead = append(ahead, t)
+			}
+		}
+		slices.SortFunc(ahead, func(a, b *Token) int { return cmp.Compare(a.ID, b.ID) })
+		for _, t := range ahead[:min(len(ahead), rows)] {
+			next = t.ID
+			if t.Expires.IsZero() || expired(t, now) {
 				page = append(page, db.StaleToken{
 					ID: t.ID, Legacy: t.Expires.IsZero(), CreatedAt: sql.NullTime{Time: t.Created, Valid: true},
 					TenantID: sql.NullInt64{Int64: t.TenantID, Valid: true},
 				})
 			}
 		}
-		slices.SortFunc(page, func(a, b db.StaleToken) int { return cmp.Compare(a.ID, b.ID) })
-		page = page[:min(len(page), limit)]
 		return nil
 	})
-	return page, err
+	return page, next, err
 }
 
 func expired(t *Token, now time.Time) bool {

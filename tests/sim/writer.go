@@ -2,10 +2,13 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/secret"
@@ -80,6 +83,7 @@ func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 	// A frozen process finds its connection gone when it thaws.
 	frozen := w.porta.proc.silence() > 2*w.life
 	var err error
+	var refused error
 	if gateErr := w.porta.proc.gate(); gateErr != nil || frozen {
 		err = ErrNetwork
 	} else {
@@ -90,16 +94,20 @@ func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 			if d.writers[w.lock] != w || d.restarts != w.restarts {
 				return ErrNetwork
 			}
+			if d.readOnly {
+				refused = &mysql.MySQLError{Number: 1290, Message: "The MySQL server is running with the --read-only option"}
+				return nil
+			}
 			do(d)
 			return nil
 		})
 	}
-	if err != nil {
-		w.lost = fmt.Errorf("%w: %w", db.ErrWriterLost, err)
-		w.orphan()
-		return w.lost
+	if err == nil {
+		return refused
 	}
-	return nil
+	w.lost = fmt.Errorf("%w: %w", db.ErrWriterLost, err)
+	w.orphan()
+	return w.lost
 }
 
 func (w *Writer) drop() {
@@ -112,14 +120,23 @@ func (w *Writer) drop() {
 }
 
 // Insert implements the writer of rotate.
-func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) error {
-	return w.exec(ctx, func(d *portaData) {
-		for _, t := range tokens {
-			if tenant, found := d.owners[t.OwnerID]; found {
-				d.add(t.Digest.Reveal(), tenant, t.OwnerID, ttl)
+func (w *Writer) Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) (refused []db.Refused, err error) {
+	err = w.exec(ctx, func(d *portaData) {
+		for i, t := range tokens {
+			tenant, found := d.owners[t.OwnerID]
+			if !found {
+				continue
 			}
+			if d.refuse != nil {
+				if why := d.refuse(tenant); why != "" {
+					refused = append(refused, db.Refused{Index: i, Err: errors.New(why)})
+					continue
+				}
+			}
+			d.add(t.Digest.Reveal(), tenant, t.OwnerID, ttl)
 		}
 	})
+	return refused, err
 }
 
 // Delete implements the writer of rotate.
@@ -133,21 +150,34 @@ func (w *Writer) Delete(ctx context.Context, digests []secret.Text) (n int, err 
 }
 
 // Revoke implements the writer of rotate.
-func (w *Writer) Revoke(ctx context.Context, digests []secret.Text) (n int, err error) {
+func (w *Writer) Revoke(ctx context.Context, digests []secret.Text, spare time.Duration) (r db.Revoked, err error) {
 	err = w.exec(ctx, func(d *portaData) {
-		for _, digest := range digests {
-			if fresh := d.tokens[digest.Reveal()]; fresh != nil {
-				n += d.end(func(_ string, t *Token) bool { return t.TenantID == fresh.TenantID && t.ID < fresh.ID })
+		given := func(digest string) bool { return slices.Contains(digests, secret.New(digest)) }
+		for i, digest := range digests {
+			fresh := d.tokens[digest.Reveal()]
+			if fresh == nil || !given(d.newest(fresh.TenantID)) {
+				r.Behind = append(r.Behind, i)
+				continue
+			}
+			older := func(value string, t *Token) bool {
+				return t.TenantID == fresh.TenantID && t.Lives(time.Now()) && !given(value)
+			}
+			r.Ended += d.end(func(value string, t *Token) bool { return older(value, t) && time.Since(t.Created) > spare })
+			for value, t := range d.tokens {
+				if older(value, t) {
+					r.Spared = append(r.Spared, i)
+					break
+				}
 			}
 		}
 	})
-	return n, err
+	return r, err
 }
 
 // PurgeExpired implements the writer of janitor.
-func (w *Writer) PurgeExpired(ctx context.Context, ids []int64, now time.Time) (n int, err error) {
+func (w *Writer) PurgeExpired(ctx context.Context, after, last int64, now time.Time) (n int, err error) {
 	err = w.exec(ctx, func(d *portaData) {
-		n = d.end(func(_ string, t *Token) bool { return slices.Contains(ids, t.ID) && expired(t, now) })
+		n = d.end(func(_ string, t *Token) bool { return t.ID > after && t.ID <= last && expired(t, now) })
 	})
 	return n, err
 }
@@ -158,6 +188,17 @@ func (w *Writer) PurgeLegacy(ctx context.Context, ids []int64) (n int, err error
 		n = d.end(func(_ string, t *Token) bool { return slices.Contains(ids, t.ID) && t.Expires.IsZero() })
 	})
 	return n, err
+}
+
+// newest is the digest of a tenant's newest live token.
+func (d *portaData) newest(tenant int64) (digest string) {
+	var id int64
+	for value, t := range d.tokens {
+		if t.TenantID == tenant && t.ID > id && t.Lives(time.Now()) {
+			digest, id = value, t.ID
+		}
+	}
+	return digest
 }
 
 func (d *portaData) end(which func(digest string, t *Token) bool) (n int) {
@@ -171,6 +212,13 @@ func (d *portaData) end(which func(digest string, t *Token) bool) (n int) {
 		}
 	}
 	return n
+}
+
+// Lost implements the writer of rotate.
+func (w *Writer) Lost() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
 }
 
 // Close implements the writers of both tasks.

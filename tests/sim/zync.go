@@ -39,8 +39,12 @@ type zyncData struct {
 // NewZync returns a Zync that knows nobody.
 func NewZync() *Zync { return &Zync{Server: &Server{}, data: &zyncData{holds: map[int64]string{}}} }
 
-// Stored is added to a status with which Zync answers though it took the token.
-const Stored = 1000
+const (
+	// Stored is added to a status with which Zync answers though it took the token.
+	Stored = 1000
+	// Hang in place of a status gives no answer at all.
+	Hang = -1
+)
 
 // Answer has f replace the status of answers; 0 leaves it.
 func (z *Zync) Answer(f func(tenant int64) int) {
@@ -132,23 +136,32 @@ func (z *Zync) put(r *http.Request) (int, error) {
 		return 0, errors.New("a push that is no JSON")
 	}
 	digest := porta.Digest(body.AccessToken)
+	status := z.take(body.ID, digest)
+	if status == Hang {
+		<-r.Context().Done()
+		return 0, r.Context().Err()
+	}
+	return status, nil
+}
+
+func (z *Zync) take(tenant int64, digest string) int {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
 	z.data.pushes++
 	if z.data.answer != nil {
-		if status := z.data.answer(body.ID); status != 0 {
+		if status := z.data.answer(tenant); status != 0 {
 			if status >= Stored {
 				status -= Stored
-				z.data.store(body.ID, digest, true)
+				z.data.store(tenant, digest, true)
 			}
-			return status, nil
+			return status
 		}
 	}
-	z.data.store(body.ID, digest, true)
+	z.data.store(tenant, digest, true)
 	if z.data.echo > 0 && z.data.chance.Float64() < z.data.echo {
-		time.AfterFunc(time.Duration(z.data.chance.Int64N(int64(time.Minute))), func() { z.Take(body.ID, digest) })
+		time.AfterFunc(time.Duration(z.data.chance.Int64N(int64(time.Minute))), func() { z.Take(tenant, digest) })
 	}
-	return http.StatusNoContent, nil
+	return http.StatusNoContent
 }
 
 // As returns it as a process reaches it.

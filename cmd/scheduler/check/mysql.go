@@ -51,7 +51,7 @@ func (c *check) mysql(ctx context.Context) {
 }
 
 func (c *check) encryption(s db.Server) {
-	switch mode := c.cfg.Database.SSL.Effective(); {
+	switch mode := c.cfg.Database.SSLMode(); {
 	case s.Cipher != "":
 		c.ok("mysql tls", "%s, mode %s", s.Cipher, mode)
 	case mode == db.SSLDisabled:
@@ -136,9 +136,9 @@ func (c *check) grants(ctx context.Context, inspector *db.Inspector, readOnly bo
 
 // lock opens a writer as a task does, under a name that no task uses.
 func (c *check) lock(ctx context.Context, pool *sqlx.DB) {
-	writer, err := db.OpenWriter(ctx, pool, db.WriterOptions{
-		Lock: db.LockName(c.cfg.Name, "check"), LeaseLife: config.LeaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
-	})
+	writer, err := db.NewWriters(pool, db.WriterOptions{
+		Task: "check", LeaseLife: config.LeaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
+	}).Open(ctx)
 	if err != nil {
 		advice := "connect to MySQL without a proxy that shares connections between clients"
 		if errors.Is(err, db.ErrFenced) {

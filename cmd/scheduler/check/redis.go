@@ -61,7 +61,7 @@ func (c *check) lease(ctx context.Context, client redis.UniversalClient, prefix 
 // ledger records a delivery as a task does, and forgets it.
 func (c *check) ledger(ctx context.Context, client redis.UniversalClient, prefix string) {
 	deliveries := ledger.New(client, prefix, "check")
-	err := deliveries.Record(ctx, map[int64]time.Time{0: time.Unix(0, 0)}, nil, time.Now())
+	err := deliveries.Record(ctx, map[int64]ledger.Delivery{0: {At: time.Unix(0, 0)}}, nil, time.Now())
 	if err == nil {
 		err = deliveries.Forget(ctx, time.Now())
 	}

@@ -106,9 +106,11 @@ func TestAllProblemsAtOnce(t *testing.T) {
 }
 
 func TestTokenTTLCoversTwoRotations(t *testing.T) {
-	_, err := parse(t, nil, usable("ROTATE_SCHEDULE=0 8-18 * * *"))
-	if err == nil || !strings.Contains(err.Error(), "14h") {
-		t.Errorf("error %v, want one that names the longest time between rotations", err)
+	for spec, longest := range map[string]string{"0 8-18 * * *": "14h", "*/2 * * * 1-5": "48h2m"} {
+		_, err := parse(t, nil, usable("ROTATE_SCHEDULE="+spec))
+		if err == nil || !strings.Contains(err.Error(), longest) {
+			t.Errorf("%s: error %v, want one that names the longest time between rotations", spec, err)
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 func (c Config) Show() []any {
 	return []any{
 		"name", c.Name,
-		"database_url", withoutPassword(c.Database.URL.Reveal()), "database_ssl_mode", c.Database.SSL.Effective(),
+		"database_url", withoutPassword(c.Database.URL.Reveal()), "database_ssl_mode", c.Database.SSLMode(),
 		"redis_url", withoutPassword(c.Redis.URL), "redis_sentinel_hosts", c.Redis.SentinelHosts,
 		"zync_endpoint", withoutPassword(c.Zync.Endpoint), "zync_authentication_token", redactedOrNone(c.Zync.Token),
 		"push_concurrency", orAuto(c.Zync.Concurrency), "push_rate", c.Zync.Rate,

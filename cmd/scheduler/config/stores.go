@@ -23,7 +23,7 @@ func (f Flags) checkDatabase(p *Problems, cfg *Config) {
 	} else if !f.Status && !f.Healthcheck {
 		p.missing(setting)
 	}
-	if _, err := cfg.Database.SSL.Config(""); err != nil {
+	if err := cfg.Database.CheckTLS(); err != nil {
 		p.add("--database-ssl-… (DATABASE_SSL_…)", err)
 	}
 }

@@ -83,7 +83,7 @@ func (f Flags) checkSchedule(p *Problems, cfg *Config) {
 		p.add(rotate, err)
 		return
 	}
-	if longest := s.Rotate.LongestWindow(time.Now()); s.TokenTTL > 0 && s.TokenTTL < 2*longest {
+	if longest := s.Rotate.LongestGap(time.Now()); s.TokenTTL > 0 && s.TokenTTL < 2*longest {
 		p.add(ttl, fmt.Errorf("%s is less than twice the longest time between two rotations, %s", f.TokenTTL, longest))
 	}
 }

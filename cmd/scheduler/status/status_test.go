@@ -107,7 +107,7 @@ func TestStatusGoesByTheLeader(t *testing.T) {
 	}
 	w.ran(t, tasks.Rotate, tasks.Partial, true, now.Add(-5*time.Second))
 	delivered := now.Add(-40 * time.Second).Truncate(time.Millisecond)
-	if err := w.ledger.Record(t.Context(), map[int64]time.Time{7: delivered}, nil, now); err != nil {
+	if err := w.ledger.Record(t.Context(), map[int64]ledger.Delivery{7: {At: delivered}}, nil, now); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.ledger.Record(t.Context(), nil, map[int64]string{7: "zync answered 500"}, now); err != nil {

@@ -1,0 +1,63 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrClockStepped comes with [ErrWriterLost]: MySQL's clock was set, or is too far
+// from ours. Tokens that were inserted since the writer's last look may have
+// expired already. Look for them with [Tokens.Missing] before they are pushed.
+var ErrClockStepped = errors.New("MySQL's clock is wrong or was set")
+
+// maxStep is how far the server's clock may run from our monotonic clock between
+// two looks.
+const maxStep = time.Minute
+
+// clock is the server's clock at one look.
+type clock struct {
+	server time.Time
+	ours   time.Time     // with its monotonic reading
+	skew   time.Duration // the server's less ours
+}
+
+// next is the clock at a later look. The error is [ErrClockStepped].
+func (c clock) next(server, ours time.Time, maxSkew time.Duration) (clock, error) {
+	next := clock{server: server, ours: ours, skew: server.Sub(ours.Round(0))}
+	if next.skew.Abs() > maxSkew {
+		return next, fmt.Errorf("%w: it and ours differ by %s: set both right", ErrClockStepped, next.skew.Round(time.Second))
+	}
+	if c.server.IsZero() {
+		return next, nil
+	}
+	if step := server.Sub(c.server) - ours.Sub(c.ours); step.Abs() > maxStep {
+		return next, fmt.Errorf("%w: it jumped by %s", ErrClockStepped, step.Round(time.Second))
+	}
+	return next, nil
+}
+
+// look reads the server's clock. A clock that was set costs the writer.
+func (w *Writer) look(ctx context.Context) error {
+	var server, ours time.Time
+	err := w.do(ctx, func(ctx context.Context) error {
+		err := w.conn.GetContext(ctx, &server, "SELECT UTC_TIMESTAMP(6)")
+		ours = time.Now()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lost != nil {
+		return w.lost
+	}
+	next, err := w.clock.next(server, ours, w.opener.o.MaxSkew)
+	if err != nil {
+		return w.lose(err)
+	}
+	w.clock = next
+	return nil
+}

@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// startTolerance is how far a server's start may seem to move: it is known by the
+// second, from two numbers that are not read at one instant.
+const startTolerance = 5 * time.Second
+
+// Identity is which server answers, and since when. After a failover or a restart it
+// is another, and what was written last may be lost.
+type Identity struct {
+	// Server is made of host name, port, data folder and ids. It tells servers
+	// apart and means nothing else.
+	Server string
+	// Started is by the server's own clock: it moves where that is set. It is zero
+	// where the server does not say.
+	Started time.Time
+}
+
+// Same tells whether two identities are of one server that was not restarted and
+// whose clock was not set.
+func (i Identity) Same(other Identity) bool {
+	return i.Server == other.Server && i.Started.Sub(other.Started).Abs() <= startTolerance
+}
+
+// whoAnswers is one statement for both servers: MySQL reads the comments that begin
+// with /*!80000, MariaDB those that begin with /*M!. MariaDB has no server_uuid.
+const whoAnswers = `
+SELECT CONCAT_WS('|', @@hostname, @@port, @@server_id, @@datadir /*!80000 , @@server_uuid */) AS server, `
+
+const startedAt = `UTC_TIMESTAMP() - INTERVAL (
+  SELECT CAST(variable_value AS UNSIGNED) FROM /*!80000 performance_schema.global_status */ /*M! information_schema.global_status */
+   WHERE variable_name = 'Uptime') SECOND AS started`
+
+// ServerIdentity asks the server which one it is, in one statement.
+func ServerIdentity(ctx context.Context, pool *sqlx.DB) (Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var row struct {
+		Server  string       `db:"server"`
+		Started sql.NullTime `db:"started"`
+	}
+	err := pool.GetContext(ctx, &row, whoAnswers+startedAt)
+	if serverSaid(err) { // no right to see how long it is up
+		err = pool.GetContext(ctx, &row, whoAnswers+"NULL AS started")
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("ask which server answers: %w", scrub(err))
+	}
+	return Identity{Server: row.Server, Started: row.Started.Time}, nil
+}
+
+// Fingerprint names the Porta whose database this is: its master account's host, the
+// database's name and a digest, as in "master.example.com/system/5f0c2a9e81d3". It
+// stays the same over a restart and a failover to a replica. Another Porta has
+// another one, and a copy only if neither its master account nor its database was
+// renamed.
+func Fingerprint(ctx context.Context, pool *sqlx.DB) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var master struct {
+		ID       int64  `db:"id"`
+		Host     string `db:"host"`
+		Created  string `db:"created"`
+		Database string `db:"name"`
+	}
+	err := pool.GetContext(ctx, &master, `
+SELECT id, COALESCE(self_domain, '') AS host, COALESCE(CAST(created_at AS CHAR(19)), '') AS created,
+       IF(@@lower_case_table_names = 0, DATABASE(), LOWER(DATABASE())) AS name
+  FROM accounts WHERE master = 1 LIMIT 1`)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNoMaster
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the master account: %w", scrub(err))
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s", master.ID, master.Host, master.Created, master.Database))
+	return printable(master.Host) + "/" + printable(master.Database) + "/" + hex.EncodeToString(sum[:])[:12], nil
+}
+
+// printable keeps of a row's text what a log and a terminal can show.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r > ' ' && r < 0x7f && r != '/' {
+			return r
+		}
+		return '?'
+	}, text)
+}
