@@ -63,6 +63,9 @@ func (c *course) ended(window tasks.Window, report tasks.Report, began, clock ti
 	if !window.Start.Equal(c.window) {
 		c.window, c.failures, c.partials = window.Start, 0, 0
 	}
+	if report.Result.Done > 0 {
+		c.nobodySince = time.Time{}
+	}
 	switch complete := report.Err == nil && report.Result.Complete; {
 	case report.Outcome == tasks.Busy, errors.Is(report.Err, tasks.ErrInterrupted):
 		c.retryAt = clock.Add(busyRetry/2 + rand.N(busyRetry/2))
@@ -78,9 +81,7 @@ func (c *course) ended(window tasks.Window, report tasks.Report, began, clock ti
 	default:
 		c.failures++
 		c.retryAt = clock.Add(retry(c.failures))
-		if report.Result.Done > 0 {
-			c.nobodySince = time.Time{}
-		} else if c.nobodySince.IsZero() {
+		if report.Result.Done == 0 && c.nobodySince.IsZero() {
 			c.nobodySince = clock
 		}
 	}

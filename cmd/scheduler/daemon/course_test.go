@@ -17,6 +17,7 @@ var (
 	unfinish = tasks.Report{Outcome: tasks.Failed, Result: tasks.Result{Done: 8}, Err: errBoom}
 	nothing  = tasks.Report{Outcome: tasks.Failed, Err: errBoom}
 	gaveWay  = tasks.Report{Outcome: tasks.Partial, Err: fmt.Errorf("%w: by hand", tasks.ErrInterrupted)}
+	fenced   = tasks.Report{Outcome: tasks.Busy, Result: tasks.Result{Done: 3}, Err: tasks.ErrBusy} // after a part of the work
 	busy     = tasks.Report{Outcome: tasks.Busy, Err: tasks.ErrBusy}
 )
 
@@ -103,7 +104,7 @@ func TestWhoReachesNobody(t *testing.T) {
 		nobody, complete bool
 	}{
 		"success": {success, false, true}, "partial": {partial, false, true}, "all failed": {noneDone, false, true},
-		"not all reached": {unfinish, false, false}, "nobody": {nothing, true, false}, "busy": {busy, true, false}, "gave way": {gaveWay, true, false},
+		"not all reached": {unfinish, false, false}, "nobody": {nothing, true, false}, "busy": {busy, true, false}, "fenced": {fenced, false, false}, "gave way": {gaveWay, true, false},
 	} {
 		course := course{nobodySince: start}
 		course.ended(window, c.report, start, start.Add(time.Minute))
