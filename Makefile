@@ -8,13 +8,18 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GCFLAGS := -gcflags=github.com/redis/go-redis/v9=-l -gcflags=google.golang.org/protobuf/...=-l
 LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
+NFPM := .tools/nfpm
+CYCLONEDX := .tools/cyclonedx-gomod
+GOVULNCHECK := .tools/govulncheck
 TIMEOUT := 9m
 
-.PHONY: build test lint demo simulate manifests bench docs container deps clean
+BIN := bin/scheduler
+
+.PHONY: build test lint demo simulate manifests bench docs container release release-test vulnerabilities deps clean
 
 ## build: the scheduler, as bin/scheduler
 build:
-	CGO_ENABLED=0 go build -trimpath $(GCFLAGS) -ldflags '$(LDFLAGS)' -o bin/scheduler ./cmd/scheduler
+	CGO_ENABLED=0 go build -trimpath $(GCFLAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/scheduler
 
 ## test: everything, with the race detector, on private servers; most tests wait
 ## more than they work, so many run at a time. -count=1: go's cache does not see
@@ -54,9 +59,32 @@ manifests: .tools/kustomize .tools/kubectl-validate
 .tools/kubectl-validate:
 	GOBIN=$(CURDIR)/.tools go install sigs.k8s.io/kubectl-validate@v0.0.4
 
-## docs: the page of the flags
+## release: all that a release of VERSION=1.2.3 holds, into dist/, from the last commit
+DIST := dist
+release: $(NFPM) $(CYCLONEDX)
+	deploy/package/release.sh '$(VERSION)' '$(DIST)' .tools
+
+## release-test: a release built twice and compared, its packages installed and removed
+release-test: $(NFPM) $(CYCLONEDX)
+	tests/release.sh .tools
+
+$(NFPM):
+	GOBIN=$(CURDIR)/.tools go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
+
+$(CYCLONEDX):
+	GOBIN=$(CURDIR)/.tools go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+## vulnerabilities: known ones in what the program calls; asks vuln.go.dev
+vulnerabilities: $(GOVULNCHECK)
+	$(GOVULNCHECK) ./...
+
+$(GOVULNCHECK):
+	GOBIN=$(CURDIR)/.tools go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+## docs: the page of the flags, and the alert rules for Prometheus's operator
 docs:
 	UPDATE=1 go test -count=1 -run TestConfigurationPage ./cmd/scheduler/config
+	UPDATE=1 go test -count=1 -run TestPrometheusRulesAreTheRules ./tests
 
 ## container: the image, built and run with buildah; LOCAL=1 asks no registry
 container:
@@ -73,4 +101,4 @@ deps:
 	@tests/deps.sh
 
 clean:
-	rm -rf bin .tools
+	rm -rf bin dist .tools

@@ -9,7 +9,10 @@ version=${VERSION:-$(git describe --tags --always --dirty)}
 image=localhost/token-scheduler:$version
 set -- --isolation=chroot --format=docker
 containers=""
+file=$(mktemp)
+cat Containerfile >"$file"
 cleanup() {
+	rm -f "$file"
 	[ -z "${daemon:-}" ] || kill "$daemon" 2>/dev/null || true
 	# shellcheck disable=SC2086
 	[ -z "$containers" ] || buildah rm $containers >/dev/null
@@ -24,10 +27,12 @@ if [ -n "${LOCAL:-}" ]; then
 	buildah config --env PATH=/usr/local/go/bin --env GOPATH=/go --env GOCACHE=/tmp/cache --env GOPROXY=off \
 		--env HOME=/tmp "$base"
 	buildah commit -q "$base" localhost/golang:local >/dev/null
-	set -- "$@" --build-arg GO_VERSION=local --volume "$(go env GOMODCACHE):/go/pkg/mod:ro"
+	sed 's,docker.io/library/golang:[^ ]*,localhost/golang:local,' Containerfile >"$file"
+	set -- "$@" --volume "$(go env GOMODCACHE):/go/pkg/mod:ro"
 fi
 buildah build -q "$@" --build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD)" \
-	-t "$image" -f Containerfile . >/dev/null
+	--build-arg "CREATED=$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" \
+	-t "$image" -f "$file" . >/dev/null
 
 fail() { echo "container: $*" >&2; exit 1; }
 container=$(buildah from "$image")
@@ -37,7 +42,8 @@ in_image() { buildah run --isolation=chroot "$container" -- "$@"; }
 [ "$(in_image /usr/local/bin/scheduler --version)" = "token-scheduler $version" ] || fail "the version is not $version"
 if in_image /bin/sh -c true 2>/dev/null; then fail "there is a shell"; fi
 config=$(buildah inspect --type image --format '{{.Docker.Config}} {{.Docker.Config.Healthcheck}}' "$image")
-for want in 65532:65532 --healthcheck 9395/tcp SIGTERM Apache-2.0 "$version"; do
+for want in 65532:65532 --healthcheck 9395/tcp SIGTERM Apache-2.0 image.source image.url image.vendor image.documentation \
+	"image.created:20" "image.revision:$(git rev-parse HEAD)" "image.version:$version"; do
 	case $config in *"$want"*) ;; *) fail "no $want in the image's configuration: $config" ;; esac
 done
 

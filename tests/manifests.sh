@@ -10,17 +10,39 @@ crds=$(go mod download -json "$operator" | awk -F'"' '$2 == "Dir" { print $4 }')
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 mkdir "$out/crds"
-cp "$crds/monitoring.coreos.com_servicemonitors.yaml" "$out/crds"
+cp "$crds/monitoring.coreos.com_servicemonitors.yaml" "$crds/monitoring.coreos.com_prometheusrules.yaml" "$out/crds"
 
 validate() { "$tools/kubectl-validate" --version 1.30 --local-crds "$out/crds" "$1"; }
 
-for variant in daemon cronjob; do
-	"$tools/kustomize" build "deploy/kubernetes/$variant" >"$out/$variant.yaml"
-	validate "$out/$variant.yaml"
+fail() { echo "manifests: $*" >&2; exit 1; }
+
+# build makes NAME.yaml of a variant and components; their files are copied, since
+# kustomize edit changes them.
+cp -R deploy "$out"
+kustomize=$(realpath "$tools/kustomize")
+build() {
+	name=$1 variant=$2
+	shift 2
+	rm -rf "$out/deploy/kubernetes/$name"
+	cp -R "deploy/kubernetes/$variant" "$out/deploy/kubernetes/$name"
+	(cd "$out/deploy/kubernetes/$name" && for component; do "$kustomize" edit add component "../$component"; done)
+	"$kustomize" build "$out/deploy/kubernetes/$name" >"$out/$name.yaml"
+	validate "$out/$name.yaml"
+}
+build plain-daemon daemon
+build daemon daemon monitoring tls-mysql tls-redis
+build cronjob cronjob monitoring-cronjob tls-mysql tls-redis
+
+# The components did what they are for, and nothing asks for an image without a version.
+for want in ServiceMonitor PrometheusRule grafana_dashboard DATABASE_SSL_CA REDIS_CA_FILE /etc/token-scheduler/tls-redis AlwaysAllow; do
+	grep -q "$want" "$out/daemon.yaml" || fail "no $want for the daemon"
 done
+[ "$(grep -c 'secretName: token-scheduler-tls-mysql' "$out/cronjob.yaml")" = 2 ] || fail "a CronJob has no certificates"
+grep -q ServiceMonitor "$out/plain-daemon.yaml" && fail "the daemon alone asks for Prometheus's operator"
+grep -h 'image:' "$out"/*.yaml | grep -qv ':[0-9][0-9.]*$' && fail "an image without a version"
 
 # A validator that finds nothing wrong with this would be none.
-for mistake in 's/periodSeconds: 2/periodSeconds: soon/' 's/readinessProbe:/readynessProbe:/' 's/interval: 30s/interval: often/'; do
+for mistake in 's/periodSeconds: 2/periodSeconds: soon/' 's/readinessProbe:/readynessProbe:/' 's/interval: 30s/interval: often/' 's/for: 70m/for: longer/'; do
 	sed "$mistake" "$out/daemon.yaml" >"$out/broken.yaml"
 	if cmp -s "$out/daemon.yaml" "$out/broken.yaml" || validate "$out/broken.yaml" >/dev/null 2>&1; then
 		echo "manifests: $mistake goes unnoticed" >&2

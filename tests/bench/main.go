@@ -107,7 +107,7 @@ func run(ctx context.Context, o options) error {
 	}
 	defer w.close()
 	b := &bench{options: o, world: w}
-	for _, part := range []func(context.Context) error{b.rates, b.hung, b.widths, b.auto, b.sizes, b.listing, b.janitor, b.idle} {
+	for _, part := range []func(context.Context) error{b.rates, b.alone, b.widths, b.auto, b.sizes, b.listing, b.janitor, b.idle} {
 		if err := part(ctx); err != nil {
 			return err
 		}

@@ -1,0 +1,153 @@
+package listen
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// fewest connections are allowed however few descriptors there are.
+	fewest = 4
+	// socketBytes is each of the kernel's two buffers for a connection.
+	socketBytes = 32 << 10
+	// stuck is how long a write takes at most where the client reads.
+	stuck = 250 * time.Millisecond
+)
+
+// limit returns how many connections a listener may have: those wanted, or half of
+// the descriptors that the program can spare, since it has two listeners.
+func limit(wanted, reserve int) int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return wanted
+	}
+	most := int(min(files.Cur, 1<<20))
+	return max(fewest, min(wanted, (most-reserve)/2))
+}
+
+// listener accepts a bounded number of connections.
+type listener struct {
+	net.Listener
+	limit   int
+	reports *reports
+
+	mu   sync.Mutex // for the connections' fields, too
+	open map[*conn]struct{}
+
+	close func() error // once: net/http and the server's owner both close
+}
+
+func newListener(bound net.Listener, limit int, reports *reports) *listener {
+	return &listener{
+		Listener: bound, limit: limit, reports: reports,
+		open: map[*conn]struct{}{}, close: sync.OnceValue(bound.Close),
+	}
+}
+
+// Close implements [net.Listener].
+func (l *listener) Close() error { return l.close() }
+
+// Accept implements [net.Listener]. At the limit it closes the connection that has
+// been idle for longest; where none is idle, the new one.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		accepted, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		boundBuffers(accepted)
+		c := &conn{Conn: accepted, listener: l, since: time.Now()}
+		switch cut := l.admit(c); cut {
+		case nil:
+		case c:
+			c.reset()
+			l.reports.say("too many connections, all at work: a new one was refused")
+			continue
+		default:
+			cut.reset()
+			l.reports.say("too many connections: the one idle for longest was closed")
+		}
+		return c, nil
+	}
+}
+
+// boundBuffers bounds what the kernel holds for a client that does not read: up to
+// 4 MiB otherwise, which count as the program's memory in a container.
+func boundBuffers(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(socketBytes)
+		_ = tcp.SetReadBuffer(socketBytes)
+	}
+}
+
+// admit takes a connection in and returns the one to close for it, which is itself
+// where all others are at work.
+func (l *listener) admit(c *conn) (cut *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.open) >= l.limit {
+		if cut = l.idlest(); cut == nil {
+			return c
+		}
+		delete(l.open, cut)
+	}
+	l.open[c] = struct{}{}
+	return cut
+}
+
+// idlest returns the connection that has been idle for longest; nil where none is.
+func (l *listener) idlest() *conn {
+	var idlest *conn
+	for c := range l.open {
+		idle := c.requests == 0 || (c.writes > 0 && time.Since(c.since) > stuck)
+		if idle && (idlest == nil || c.since.Before(idlest.since)) {
+			idlest = c
+		}
+	}
+	return idlest
+}
+
+// conn knows whether a handler works for it, or waits for its client to read.
+type conn struct {
+	net.Conn
+	listener *listener
+	requests int       // at work
+	writes   int       // under way
+	since    time.Time // when that last changed
+}
+
+func (c *conn) begin() { c.count(1, 0) }
+func (c *conn) end()   { c.count(-1, 0) }
+
+func (c *conn) count(requests, writes int) {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	c.requests += requests
+	c.writes += writes
+	c.since = time.Now()
+}
+
+// Write implements [net.Conn].
+func (c *conn) Write(p []byte) (int, error) {
+	c.count(0, 1)
+	defer c.count(0, -1)
+	return c.Conn.Write(p)
+}
+
+// Close implements [net.Conn].
+func (c *conn) Close() error {
+	c.listener.mu.Lock()
+	delete(c.listener.open, c)
+	c.listener.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// reset closes the connection and forgets what its client has not read.
+func (c *conn) reset() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
+}

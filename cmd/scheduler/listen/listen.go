@@ -1,0 +1,130 @@
+package listen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
+)
+
+const (
+	// headerBytes is for the request line and the header. net/http reads 4 KiB more
+	// than it is told.
+	headerBytes   = 8<<10 - 4<<10
+	headerTimeout = 5 * time.Second
+	idleTimeout   = time.Minute
+	// transfer is how long a client may take for the bytes of a request and of its
+	// answer, besides the handler's time.
+	transfer = 10 * time.Second
+	// streams is how many requests an HTTP/2 connection may have at a time.
+	streams = 8
+)
+
+// Options configure a Server.
+type Options struct {
+	Address string
+	Handler http.Handler
+	Log     *slog.Logger
+	// Connections is how many may be open at a time; 64 where it is 0. There are
+	// fewer where the process may not open enough descriptors.
+	Connections int
+	// Reserve is how many descriptors the rest of the program needs; 48 where it is 0.
+	Reserve int
+	// Longest is how long the handler may take for a request; 10 s where it is 0.
+	Longest time.Duration
+}
+
+// Server serves HTTP on one address.
+type Server struct {
+	listener *listener
+	server   *http.Server
+}
+
+// Listen binds the address. Clients are served from [Server.Serve] on.
+func Listen(ctx context.Context, o Options) (*Server, error) {
+	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
+	if err != nil {
+		return nil, err
+	}
+	o.setDefaults()
+	return newServer(bound, o), nil
+}
+
+func newServer(bound net.Listener, o Options) *Server {
+	reports := newReports(o.Log)
+	return &Server{
+		listener: newListener(bound, limit(o.Connections, o.Reserve), reports),
+		server: &http.Server{
+			Handler:           working(o.Handler),
+			ConnContext:       withConn,
+			ErrorLog:          log.New(reports, "", 0),
+			MaxHeaderBytes:    headerBytes,
+			ReadHeaderTimeout: headerTimeout,
+			// net/http cancels a handler's context when the time to read is over.
+			ReadTimeout:  o.Longest + transfer,
+			WriteTimeout: o.Longest + transfer,
+			IdleTimeout:  idleTimeout,
+			HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: streams},
+		},
+	}
+}
+
+func (o *Options) setDefaults() {
+	if o.Connections == 0 {
+		o.Connections = 64
+	}
+	if o.Reserve == 0 {
+		o.Reserve = 48
+	}
+	if o.Longest == 0 {
+		o.Longest = 10 * time.Second
+	}
+}
+
+// Addr returns the address that is bound.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve answers clients until the server is closed, and then returns
+// [http.ErrServerClosed]. The file has TLS and basic authentication, as
+// exporter-toolkit reads it; there is neither where it is empty.
+func (s *Server) Serve(webConfigFile string) error {
+	// The caller says that it listens; the toolkit need not.
+	quietly := slog.New(slog.DiscardHandler)
+	return web.Serve(s.listener, s.server, &web.FlagConfig{WebConfigFile: &webConfigFile}, quietly)
+}
+
+// Shutdown takes no new client and waits until the requests at work are answered,
+// or ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	return errors.Join(s.server.Shutdown(ctx), s.listener.Close())
+}
+
+// Close cuts all clients off.
+func (s *Server) Close() error { return errors.Join(s.server.Close(), s.listener.Close()) }
+
+type connKey struct{}
+
+// withConn notes the connection of a request, for [working].
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// working keeps a connection from being taken for idle while the handler works.
+func working(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+			c.begin()
+			defer c.end()
+		}
+		handler.ServeHTTP(w, r)
+	})
+}

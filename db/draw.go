@@ -1,0 +1,30 @@
+package db
+
+import (
+	"crypto/rand"
+	"crypto/sha512"
+	"encoding/hex"
+
+	"github.com/token-scheduler/token-scheduler/secret"
+)
+
+const (
+	// tokenBytes of randomness make a plaintext of twice as many hex digits.
+	tokenBytes = 48
+	// digestScheme goes before the hex of the digest in access_tokens.value.
+	digestScheme = "SHA384$"
+)
+
+// DrawToken returns the plaintext of a new sync token: 48 bytes from the operating
+// system's random source, in hexadecimal.
+func DrawToken() secret.Text {
+	var raw [tokenBytes]byte
+	_, _ = rand.Read(raw[:]) // never fails: it ends the process first
+	return secret.New(hex.EncodeToString(raw[:]))
+}
+
+// Digest returns what Porta stores of a plaintext, its scheme included.
+func Digest(plaintext secret.Text) secret.Text {
+	sum := sha512.Sum384([]byte(plaintext.Reveal()))
+	return secret.New(digestScheme + hex.EncodeToString(sum[:]))
+}

@@ -1,0 +1,12 @@
+#!/bin/sh
+# After an installation or an upgrade. The daemon is started by whoever has configured
+# it, and never by the package; an upgrade restarts one that runs.
+set -e
+for secret in database-url redis-url zync-authentication-token; do
+	file=/etc/token-scheduler/$secret
+	[ -e "$file" ] || (umask 077 && : >"$file")
+done
+if [ -d /run/systemd/system ]; then
+	systemctl daemon-reload || :
+	systemctl try-restart token-scheduler.service || :
+fi

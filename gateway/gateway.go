@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
+)
+
+// Tenants is what the gateway needs of Porta's database. [db.Hosts] is one, on a pool
+// of connections that nobody else uses.
+type Tenants interface {
+	// ByHost finds the tenant of a host; the error is [db.ErrNoTenant] where MySQL
+	// answers that there is none.
+	ByHost(ctx context.Context, host string) (db.Account, error)
+	// Mint writes a token that lives for ttl.
+	Mint(ctx context.Context, token db.NewToken, ttl time.Duration) error
+	// Accepts tells whether the token with a digest exists and lives.
+	Accepts(ctx context.Context, digest secret.Text) (bool, error)
+}
+
+// Options describe a gateway. All but the last four are required.
+type Options struct {
+	Porta    string             // PORTA_ENDPOINT
+	Zync     func() secret.Text // ZYNC_AUTHENTICATION_TOKEN as it is now; empty lets nobody in
+	Tenants  Tenants
+	TTL      time.Duration // of the tokens that it mints
+	Registry prometheus.Registerer
+	Log      *slog.Logger
+
+	TenantEndpoint string            // a template with {self_domain}; empty is https://{self_domain}/
+	Transport      http.RoundTripper // towards Porta; nil is the network
+	Now            func() time.Time  // nil is [time.Now]
+	Grace          time.Duration     // for the requests at work when Serve's context ends; zero is 30 s
+}
+
+// Gateway is an [http.Handler] for Zync's requests.
+type Gateway struct {
+	zync     func() secret.Text
+	hosts    template
+	tokens   *tokens
+	porta    *porta
+	metrics  *metrics
+	refusals *refusals
+	log      *slog.Logger
+	now      func() time.Time
+	grace    time.Duration
+
+	slots   chan struct{} // one for each request at work
+	carried atomic.Int64  // when a request was last carried to its end, in Unix nanoseconds
+}
+
+// most is how many requests are at work at a time.
+const most = 256
+
+// New returns a gateway. The error says which option cannot be used. Call
+// [Gateway.Close] when its requests have ended.
+func New(o Options) (*Gateway, error) {
+	if o.Zync == nil || o.Tenants == nil || o.Registry == nil || o.Log == nil || o.TTL <= 0 {
+		return nil, errors.New("gateway: an option is missing")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Grace == 0 {
+		o.Grace = 30 * time.Second
+	}
+	hosts, err := parseTemplate(o.TenantEndpoint)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	porta, err := newPorta(o.Porta, o.Zync, o.Transport)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	g := &Gateway{
+		zync: o.Zync, hosts: hosts, porta: porta, log: o.Log, now: o.Now, grace: o.Grace,
+		tokens: newTokens(o.Tenants, o.TTL, o.Now), refusals: newRefusals(o.Log), slots: make(chan struct{}, most),
+	}
+	g.metrics = newMetrics(o.Registry, g.tokens.count)
+	return g, nil
+}
+
+// LastRequest returns when a request of Zync's was last carried to Porta and back
+// (outcome served or gone). It is zero where there was none in this process's life.
+func (g *Gateway) LastRequest() time.Time {
+	at := g.carried.Load()
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, at).UTC()
+}
+
+// Close ends mints and looks that are under way, forgets the tokens, and closes the
+// connections to Porta. Call it when no request is at work any more.
+func (g *Gateway) Close() {
+	g.tokens.close()
+	g.porta.close()
+}

@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/secret"
+)
+
+const (
+	// connectTimeout bounds the dialling and the handshake of one connection.
+	connectTimeout = 5 * time.Second
+	// idleLife is how long an unused connection to Porta is kept.
+	idleLife = 30 * time.Second
+	idleMost = 64
+)
+
+// porta asks Porta.
+type porta struct {
+	base      string // PORTA_ENDPOINT without a slash at its end
+	zync      func() secret.Text
+	transport http.RoundTripper
+	large     chan struct{} // one for each large body in memory
+}
+
+// newPorta asks Porta at an endpoint; a nil transport is the network.
+func newPorta(endpoint string, zync func() secret.Text, transport http.RoundTripper) (*porta, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("the Porta endpoint must be http:// or https:// and a host")
+	}
+	if transport == nil {
+		transport = network()
+	}
+	return &porta{
+		base: strings.TrimRight(endpoint, "/"), zync: zync, transport: transport,
+		large: make(chan struct{}, largeMost),
+	}, nil
+}
+
+// network keeps connections open between requests. It uses no proxy of the environment,
+// and asks for no compression: an answer must be read to be judged.
+func network() *http.Transport {
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSHandshakeTimeout:    connectTimeout,
+		MaxIdleConns:           idleMost,
+		MaxIdleConnsPerHost:    idleMost,
+		MaxConnsPerHost:        most,
+		IdleConnTimeout:        idleLife,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+	}
+}
+
+// ask sends one request, as Zync would, for the tenant with a host. An empty token is
+// not sent. What goes wrong is part of the answer. The caller frees the answer.
+func (p *porta) ask(ctx context.Context, a asked, host string, token secret.Text) answer {
+	target := p.base + a.endpoint.path
+	if a.query != "" {
+		target += "?" + a.query
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return answer{trouble: unreachable}
+	}
+	p.fill(request, a, host, token)
+	response, err := p.transport.RoundTrip(request)
+	if err != nil {
+		return answer{trouble: troubleOf(err)}
+	}
+	defer func() { _ = response.Body.Close() }()
+	return p.read(ctx, response)
+}
+
+// fill writes the headers. Nothing else of Zync's request goes to Porta.
+func (p *porta) fill(request *http.Request, a asked, host string, token secret.Text) {
+	header := request.Header
+	header["User-Agent"] = nil // or net/http sends its own
+	if a.accept != "" {
+		header.Set("Accept", a.accept)
+	}
+	if a.id != "" {
+		header.Set("X-Request-Id", a.id)
+	}
+	header.Set("X-Zync-Token", p.zync().Reveal())
+	header.Set("X-Forwarded-Host", host)
+	header.Set("X-Forwarded-Proto", "https")
+	if !token.Empty() {
+		request.SetBasicAuth("", token.Reveal())
+	}
+}
+
+// close closes connections that no request uses.
+func (p *porta) close() {
+	if t, ok := p.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// trouble is why there is no answer of Porta's.
+type trouble int
+
+const (
+	noTrouble trouble = iota
+	unreachable
+	tooSlow
+	tooManyLarge // too many large bodies are being read
+)
+
+func (t trouble) reason() reason {
+	switch t {
+	case tooSlow:
+		return portaSlow
+	case tooManyLarge:
+		return tooMany
+	default:
+		return portaUnreachable
+	}
+}
+
+// troubleOf tells a time-out from a connection that could not be had or broke.
+func troubleOf(err error) trouble {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" && !errors.Is(err, context.DeadlineExceeded) {
+		return unreachable
+	}
+	var waited net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &waited) && waited.Timeout() {
+		return tooSlow
+	}
+	return unreachable
+}

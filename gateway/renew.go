@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+)
+
+const (
+	// lookTimeout bounds one look at a tenant or at a token.
+	lookTimeout = 2 * time.Second
+	// mintTimeout bounds one INSERT, which may wait for a lock of Porta's.
+	mintTimeout = 10 * time.Second
+	// sweepEvery is how often tokens of tenants that ask for nothing are dropped.
+	sweepEvery = time.Minute
+)
+
+var (
+	errMaster  = errors.New("the host is the master's")
+	errPort    = errors.New("the tenant's self_domain has a port in it")
+	errNoOwner = errors.New("the tenant has no owner")
+)
+
+// renew looks at the tenant of a host, and mints a token unless the one in memory is
+// fresh and of the same owner. It runs in the host's flight.
+func (t *tokens) renew(host string) (*held, error) {
+	account, err := t.find(t.ctx, host)
+	if err == nil {
+		err = unfit(account)
+	}
+	if err != nil {
+		t.failed(host, definite(err))
+		return nil, err
+	}
+	h := &held{
+		tenantID: account.ID, ownerID: account.OwnerID.Int64, host: account.Host.String, state: account.State.String,
+	}
+	had := t.inMemory(host)
+	if had != nil && had.tenantID == h.tenantID && had.ownerID == h.ownerID && t.fresh(had.token, t.now()) {
+		h.token = had.token
+	} else if h.token, err = t.mint(account); err != nil {
+		t.failed(host, had != nil && had.tenantID != h.tenantID) // the host may be another tenant's now
+		return nil, err
+	}
+	t.store(host, h)
+	return h, nil
+}
+
+// failed puts the next look off. It forgets the host's token where that must not be used
+// any more.
+func (t *tokens) failed(host string, forget bool) {
+	e := t.entry(host)
+	switch {
+	case e == nil:
+	case forget:
+		t.drop(host)
+	default:
+		e.next.Store(t.now().Add(lookAgain).UnixNano())
+	}
+}
+
+// inMemory is what is held for a host, dead or alive, or nil.
+func (t *tokens) inMemory(host string) *held {
+	if e := t.entry(host); e != nil {
+		return e.held.Load()
+	}
+	return nil
+}
+
+// find looks a tenant up, for two seconds at most.
+func (t *tokens) find(ctx context.Context, host string) (db.Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return t.tenants.ByHost(ctx, host)
+}
+
+// unfit says why a tenant is not to be served.
+func unfit(account db.Account) error {
+	switch {
+	case account.Master:
+		return errMaster
+	case strings.Contains(account.Host.String, ":"):
+		return errPort
+	case !account.OwnerID.Valid:
+		return errNoOwner
+	}
+	return nil
+}
+
+// definite tells whether err is what MySQL said of the tenant, and no failure to ask.
+func definite(err error) bool {
+	return errors.Is(err, db.ErrNoTenant) || errors.Is(err, errMaster) || errors.Is(err, errPort) || errors.Is(err, errNoOwner)
+}
+
+// mint writes a token for a tenant's owner.
+func (t *tokens) mint(account db.Account) (*token, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, mintTimeout)
+	defer cancel()
+	k := &token{plaintext: db.DrawToken(), minted: t.now()}
+	err := t.tenants.Mint(ctx, db.NewToken{
+		OwnerID: account.OwnerID.Int64, TenantID: account.OwnerTenantID, Digest: db.Digest(k.plaintext),
+	}, t.ttl)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// store puts a tenant into memory, and says when it is to be looked at next.
+func (t *tokens) store(host string, h *held) {
+	now := t.now()
+	next := now.Add(lookEvery)
+	if used := h.token.minted.Add(t.use()); used.Before(next) {
+		next = used
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.byHost[host]
+	if e == nil {
+		t.makeRoom()
+		e = &entry{}
+		t.byHost[host] = e
+	}
+	e.held.Store(h)
+	e.next.Store(next.UnixNano())
+}
+
+// makeRoom drops one tenant, whichever, where there are too many. Call it with the lock.
+func (t *tokens) makeRoom() {
+	if len(t.byHost) < handMost {
+		return
+	}
+	for host := range t.byHost {
+		delete(t.byHost, host)
+		return
+	}
+}
+
+func (t *tokens) drop(host string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.byHost, host)
+}
+
+// look asks MySQL what became of a token that Porta refused. A dead one is used no more.
+func (t *tokens) look(ctx context.Context, k *token) tokenState {
+	if k.dead.Load() {
+		return dead
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	accepted, err := t.tenants.Accepts(ctx, db.Digest(k.plaintext))
+	switch {
+	case err != nil:
+		return notLookedFor
+	case accepted:
+		return alive
+	}
+	k.dead.Store(true)
+	return dead
+}
+
+// exists tells whether MySQL knows a tenant with a host now.
+func (t *tokens) exists(ctx context.Context, host string) (bool, error) {
+	_, err := t.find(ctx, host)
+	if errors.Is(err, db.ErrNoTenant) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// sweepNowAndThen drops the tokens of tenants that ask for nothing.
+func (t *tokens) sweepNowAndThen() {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			t.sweep()
+		case <-t.ctx.Done():
+			return
+		}
+	}
+}
+
+// sweep drops the tokens that may be used no more. Their tenants have not asked for
+// anything since long before: else there would be newer ones. It drops none earlier, so
+// that a tenant which asks seldom is served while MySQL is away.
+func (t *tokens) sweep() {
+	now := t.now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for host, e := range t.byHost {
+		if !t.lives(e.held.Load().token, now) {
+			delete(t.byHost, host)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
+)
+
+// patience bounds everything that one request waits for. Zync waits 60 s for an answer
+// and deletes after the second time-out, so the gateway's own answer must come first.
+const patience = 28 * time.Second
+
+// ServeHTTP carries one request: it decides who may ask for what, gets a token, asks
+// Porta, judges the answer and hands it on.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := g.now()
+	asked, refusal := g.admit(r)
+	if refusal == "" && !g.enter() {
+		refusal = tooMany
+	}
+	if refusal != "" {
+		g.finish(w, asked, own(refusal), began)
+		return
+	}
+	defer g.leave()
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	reply := g.carry(ctx, asked)
+	defer reply.answer.free()
+	if r.Context().Err() != nil {
+		return // Zync has hung up: nobody reads an answer
+	}
+	g.finish(w, asked, reply, began)
+}
+
+// admit reads a request, in the order of the rules. It returns the reason to refuse
+// it, or none.
+func (g *Gateway) admit(r *http.Request) (asked, reason) {
+	a := asked{id: r.Header.Get("X-Request-Id"), accept: r.Header.Get("Accept")}
+	if !knowsZync(r, g.zync()) {
+		return a, wrongCredential
+	}
+	var rawQuery string
+	var ok bool
+	if a.endpoint, rawQuery, ok = parseTarget(r.RequestURI); !ok {
+		return a, otherPath
+	}
+	if r.Method != http.MethodGet {
+		return a, otherMethod
+	}
+	if a.query, ok = parseQuery(rawQuery); !ok {
+		return a, otherQuery
+	}
+	if a.host, a.forwarded, ok = hostOf(r); !ok {
+		return a, badHost
+	}
+	return a, ""
+}
+
+// carry asks Porta for what Zync asked for, with a live token of the tenant.
+func (g *Gateway) carry(ctx context.Context, a asked) reply {
+	held, err := g.tokens.get(ctx, g.hosts.selfDomain(a.host))
+	if err != nil {
+		return g.withoutToken(ctx, a, err)
+	}
+	answer := g.porta.ask(ctx, a, held.host, held.token.plaintext)
+	known := facts{endpoint: a.endpoint, tenant: true}
+	if answer.refusesToken() {
+		known.token = g.tokens.look(ctx, held.token)
+	}
+	out := judge(known, answer)
+	if out.again {
+		answer.free()
+		if held, err = g.tokens.get(ctx, g.hosts.selfDomain(a.host)); err != nil {
+			return g.withoutToken(ctx, a, err)
+		}
+		out = judge(facts{endpoint: a.endpoint, tenant: true}, g.porta.ask(ctx, a, held.host, held.token.plaintext))
+	}
+	out.held = held
+	return out
+}
+
+// withoutToken answers where there is no token, by the reason why.
+func (g *Gateway) withoutToken(ctx context.Context, a asked, err error) reply {
+	switch {
+	case errors.Is(err, db.ErrNoTenant) && !a.forwarded:
+		return own(hostOfNoTenant)
+	case errors.Is(err, db.ErrNoTenant):
+		return g.carryUnknownHost(ctx, a)
+	case errors.Is(err, errMaster):
+		return own(masterHost)
+	case errors.Is(err, errPort):
+		return own(hostWithPort)
+	case errors.Is(err, errNoOwner):
+		return own(noOwner)
+	}
+	out := own(noToken)
+	out.err = err
+	return out
+}
+
+// carryUnknownHost asks Porta, without a token, for a host that MySQL knows no tenant of.
+// Zync deletes what it has of that tenant only if Porta says 404 and MySQL, asked again
+// after Porta, still knows no such tenant.
+func (g *Gateway) carryUnknownHost(ctx context.Context, a asked) reply {
+	answer := g.porta.ask(ctx, a, a.host, secret.Text{})
+	known := facts{endpoint: a.endpoint}
+	if answer.status == http.StatusNotFound {
+		exists, err := g.tokens.exists(ctx, g.hosts.selfDomain(a.host))
+		if err != nil {
+			answer.free()
+			return g.withoutToken(ctx, a, err)
+		}
+		if exists {
+			answer.free()
+			return own(portaLost)
+		}
+	}
+	return judge(known, answer)
+}
+
+// finish hands the answer to Zync, counts it and refusals what went wrong.
+func (g *Gateway) finish(w http.ResponseWriter, a asked, out reply, began time.Time) {
+	out.write(w)
+	now := g.now()
+	if out.outcome == served || out.outcome == gone {
+		g.carried.Store(now.UnixNano())
+	}
+	g.metrics.count(out, now.Sub(began))
+	g.refusals.log(a, out)
+}
+
+// enter takes a seat for a request, and tells whether there was one.
+func (g *Gateway) enter() bool {
+	select {
+	case g.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g *Gateway) leave() { <-g.slots }
