@@ -37,6 +37,8 @@ type course struct {
 	partials int       // runs in that window that did, and failed for some
 	// complete is when the last run began that reached everyone; zero if not known.
 	complete time.Time
+	// success is when the last run began that reached everyone without failures.
+	success time.Time
 	// nobodySince is when runs began to reach nobody, by the clock; zero if the last
 	// one reached somebody.
 	nobodySince time.Time
@@ -70,7 +72,7 @@ func (c *course) ended(window tasks.Window, report tasks.Report, began, clock ti
 	case report.Outcome == tasks.Busy, errors.Is(report.Err, tasks.ErrInterrupted):
 		c.retryAt = clock.Add(busyRetry/2 + rand.N(busyRetry/2))
 	case complete && report.Result.Failed == 0:
-		c.served, c.complete, c.nobodySince = window.Start, began, time.Time{}
+		c.served, c.complete, c.success, c.nobodySince = window.Start, began, began, time.Time{}
 	case complete:
 		c.complete, c.nobodySince, c.failures = began, time.Time{}, 0
 		c.partials++

@@ -9,6 +9,7 @@ import (
 	"github.com/robfig/cron/v3"
 	"golang.org/x/time/rate"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -40,7 +41,7 @@ func eachMinute() *rate.Sometimes { return &rate.Sometimes{Interval: time.Minute
 func (j *job) begin(ctx context.Context, drain <-chan struct{}, served time.Time) cron.Job {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.course = course{served: served, complete: j.course.complete}
+	j.course = course{served: served, complete: j.course.complete, success: j.course.success}
 	logger := cronLogger{log: j.log, skipped: j.fired}
 	// Recover goes innermost: outside of SkipIfStillRunning, a panic would leave the
 	// run marked as at work for ever.
@@ -122,19 +123,23 @@ func (j *job) countSkipped() {
 	}
 }
 
-// lastComplete is when the last run is known to have begun that reached everyone.
-func (j *job) lastComplete() time.Time {
+// last is when the last run is known to have begun that reached everyone, and the last
+// one that did so without failures.
+func (j *job) last() (complete, success time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.course.complete
+	return j.course.complete, j.course.success
 }
 
-// known notes what another process recorded of the last complete run.
-func (j *job) known(at time.Time) {
+// known notes what any process recorded of the last runs.
+func (j *job) known(last ledger.Task) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if at.After(j.course.complete) {
-		j.course.complete = at
+	if last.Complete.After(j.course.complete) {
+		j.course.complete = last.Complete
+	}
+	if last.Success.After(j.course.success) {
+		j.course.success = last.Success
 	}
 }
 
