@@ -7,28 +7,43 @@ import (
 	"strconv"
 )
 
-// MarshalJSON writes the report as one flat object: the counts are its fields,
-// in their order.
+// MarshalJSON writes the report as one flat object. The counts are its fields, in
+// their order.
 func (r Report) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"task":%q,"outcome":%q`, r.Task, r.Outcome)
+	o := object{}
+	o.add("task", r.Task)
+	o.add("outcome", r.Outcome)
 	for _, c := range r.Result.Counts {
-		fmt.Fprintf(&b, `,%q:%d`, c.Name, c.N)
+		o.add(c.Name, c.N)
 	}
 	if r.Result.Failures != nil {
-		failures, err := json.Marshal(r.Result.Failures)
-		if err != nil {
-			return nil, fmt.Errorf("encode failures: %w", err)
-		}
-		fmt.Fprintf(&b, `,"failures":%s`, failures)
+		o.add("failures", r.Result.Failures)
 	}
 	if r.Err != nil {
-		reason, err := json.Marshal(r.Err.Error())
-		if err != nil {
-			return nil, fmt.Errorf("encode error: %w", err)
-		}
-		fmt.Fprintf(&b, `,"error":%s`, reason)
+		o.add("error", r.Err.Error())
 	}
-	fmt.Fprintf(&b, `,"duration_seconds":%s}`, strconv.FormatFloat(r.Duration.Seconds(), 'f', 3, 64))
-	return b.Bytes(), nil
+	o.add("duration_seconds", json.Number(strconv.FormatFloat(r.Duration.Seconds(), 'f', 3, 64)))
+	return o.encoded()
+}
+
+// object is a JSON object whose fields keep their order.
+type object struct {
+	fields [][]byte
+	err    error // the first
+}
+
+func (o *object) add(name string, value any) {
+	encoded, err := json.Marshal(value)
+	if err != nil && o.err == nil {
+		o.err = fmt.Errorf("encode %s: %w", name, err)
+	}
+	key, _ := json.Marshal(name) // a string always encodes
+	o.fields = append(o.fields, append(append(key, ':'), encoded...))
+}
+
+func (o *object) encoded() ([]byte, error) {
+	if o.err != nil {
+		return nil, o.err
+	}
+	return append(append([]byte{'{'}, bytes.Join(o.fields, []byte{','})...), '}'), nil
 }

@@ -3,32 +3,12 @@ package tasks
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
-	mathrand "math/rand/v2"
 	"strings"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
-	"github.com/token-scheduler/token-scheduler/locks"
 )
-
-// askAgain is how often a run that waits for another one tries again.
-const askAgain = 500 * time.Millisecond
-
-// Lease is a run lease that was taken.
-type Lease interface {
-	// Context ends when the lease can no longer be trusted.
-	Context() context.Context
-	// Release gives the lease up, after the work under it has ended.
-	Release() error
-}
-
-// Leases takes run leases; the error is [locks.ErrHeld] where another has it.
-type Leases interface {
-	Acquire(ctx context.Context, name string) (Lease, error)
-}
 
 // Record keeps what became of runs; see [ledger.Ledger].
 type Record interface {
@@ -42,8 +22,13 @@ type Runner struct {
 	Metrics *Metrics
 	Log     *slog.Logger
 	Now     func() time.Time
-	// Wait is how long to wait for another run of the task before giving way.
+	// Wait is how long to wait while another run of the task is at work.
 	Wait time.Duration
+	// Asks is true for runs by hand that have precedence: they ask a run that yields
+	// to give way.
+	Asks bool
+	// Yields is true for runs that give way to those.
+	Yields bool
 	// Progress hears how far runs are; nil where nobody listens.
 	Progress func(done, total int)
 }
@@ -117,45 +102,6 @@ func entry(run Run, report Report, ended time.Time) ledger.Run {
 		record.Error = report.Err.Error()
 	}
 	return record
-}
-
-func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, error) {
-	lease, err := r.acquire(ctx, task.Name(), run)
-	if errors.Is(err, locks.ErrHeld) {
-		return task.Nothing(), ErrBusy
-	}
-	if err != nil {
-		return task.Nothing(), fmt.Errorf("take run lease: %w", err)
-	}
-	result, err := safely(lease.Context(), task, run)
-	if cause := context.Cause(lease.Context()); err != nil && errors.Is(cause, locks.ErrLost) {
-		err = cause // whatever the work ran into, it was this
-	}
-	if releaseErr := lease.Release(); releaseErr != nil {
-		run.Log.Warn("run lease not given up; it runs out by itself", "err", releaseErr)
-	}
-	return result, err
-}
-
-// acquire takes the run lease, and waits for another run's end where it may.
-func (r *Runner) acquire(ctx context.Context, task string, run Run) (Lease, error) {
-	deadline := time.Now().Add(r.Wait)
-	for {
-		lease, err := r.Leases.Acquire(ctx, "run:"+task)
-		if !errors.Is(err, locks.ErrHeld) || !time.Now().Before(deadline) {
-			return lease, err
-		}
-		timer := time.NewTimer(askAgain/2 + mathrand.N(askAgain/2))
-		select {
-		case <-timer.C:
-		case <-run.Drain:
-			timer.Stop()
-			return nil, locks.ErrHeld
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, context.Cause(ctx)
-		}
-	}
 }
 
 func logReport(log *slog.Logger, report Report) {

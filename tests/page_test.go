@@ -162,6 +162,9 @@ type statusJSON struct {
 		Task string
 		Last *struct{ Outcome, By string }
 		Next time.Time
+
+		LastComplete time.Time `json:"last_complete"`
+		LastSuccess  time.Time `json:"last_success"`
 	}
 	Failing []struct {
 		TenantID int64 `json:"tenant_id"`
@@ -211,6 +214,9 @@ func TestStatusOfFailingTenants(t *testing.T) {
 		s.Tenants.Served != len(w.seeded.Owners)-1 || len(s.Failing) != 1 || s.Failing[0].TenantID != 3 || !s.Failing[0].AtRisk ||
 		!strings.Contains(s.Failing[0].Reason, "422, access_token") {
 		t.Errorf("with one failing: %+v", s)
+	}
+	if rotate := s.Tasks[0]; rotate.LastComplete.IsZero() || !rotate.LastSuccess.IsZero() {
+		t.Errorf("it reached everyone %s, without failures %s", rotate.LastComplete, rotate.LastSuccess)
 	}
 	page, code := getStatus(t, d.address())
 	if code != 200 || page.This == nil || page.This.Role != "leader" || page.Tenants != s.Tenants {

@@ -46,7 +46,7 @@ func TestTerminal(t *testing.T) {
 	for _, want := range []string{
 		"\rrotate ", "/s", "%", // the bar, with its rate
 		"  delivered  ", "  failed  ", "tenant 7: zync refuses", // the table
-		"next: their earlier tokens still work", "--tenant=7",
+		"next: their previous tokens work until they expire", "--tenant=7",
 		`level=WARN msg="tenant not served`, // and the log above it
 	} {
 		if !strings.Contains(out, want) {

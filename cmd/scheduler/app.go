@@ -42,6 +42,8 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 		Log:     log,
 		Now:     p.now,
 		Wait:    cfg.ByHand.Wait,
+		Asks:    cfg.ByHand.HasPrecedence(),
+		Yields:  !cfg.ByHand.RunOnce,
 	}
 	a.janitor = janitor.New(janitor.Options{
 		Tokens:     p.stale,

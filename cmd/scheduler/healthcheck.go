@@ -14,9 +14,8 @@ import (
 
 const healthcheckTimeout = 3 * time.Second
 
-// healthcheck asks the daemon on this machine whether it lives. Behind basic
-// authentication, whose password is nowhere in clear, it is enough that it
-// answers.
+// healthcheck asks the daemon on this machine for /healthz. If the daemon asks for a
+// password, any answer will do: the program does not know the password.
 func healthcheck(ctx context.Context, listen config.Listen, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
@@ -38,7 +37,7 @@ func askHealth(ctx context.Context, url string) error {
 		return err
 	}
 	client := &http.Client{Transport: &http.Transport{
-		// It is this machine that is asked, and its certificate names another host.
+		// The certificate names another host than localhost.
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
 		DisableKeepAlives: true,
 	}}
@@ -54,7 +53,7 @@ func askHealth(ctx context.Context, url string) error {
 	return nil
 }
 
-// loopback is where to reach a listener of this machine.
+// loopback returns the address of a listener on this machine.
 func loopback(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {

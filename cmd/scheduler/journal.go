@@ -10,10 +10,10 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// priorities writes lines for systemd's journal, which takes a line's priority
-// from a number in angle brackets before it.
+// priorities writes lines for systemd's journal, which reads a line's priority from
+// a number in angle brackets before it.
 type priorities struct {
-	slog.Handler // decides what is logged
+	slog.Handler // for levels that have no priority
 	levels       map[slog.Level]slog.Handler
 }
 
@@ -54,7 +54,7 @@ func (p priorities) each(change func(slog.Handler) slog.Handler) priorities {
 	return changed
 }
 
-// prefixed puts a text before each line; a handler writes one at a time.
+// prefixed writes a text before each line. A handler writes one line at a time.
 type prefixed struct {
 	w      io.Writer
 	prefix []byte

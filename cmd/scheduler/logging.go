@@ -9,7 +9,7 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// newLogger writes one line an event, with times in UTC.
+// newLogger returns a logger that writes one line for each event, with times in UTC.
 func newLogger(asJSON bool, level slog.Leveler, w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: inUTC}
 	handler := func(w io.Writer) slog.Handler {
@@ -29,7 +29,7 @@ func onJournal() bool {
 	return err == nil && is
 }
 
-// inUTC writes times in UTC and durations as people read them.
+// inUTC formats times in UTC, and durations as text.
 func inUTC(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindTime:
@@ -41,7 +41,7 @@ func inUTC(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// quiet drops what a library would print past our logger.
+// quiet drops what a library prints by itself.
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is standard error: the log, and on a terminal below it the progress of a
-// run by hand.
+// screen is standard error. It shows the log and, on a terminal, the progress of a
+// run by hand below it.
 type screen struct {
 	mu  sync.Mutex
 	w   io.Writer
@@ -25,7 +25,7 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Write writes log lines, above the bar where there is one.
+// Write writes log lines. If there is a progress bar, they go above it.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,8 +36,8 @@ func (s *screen) Write(p []byte) (int, error) {
 	return s.w.Write(p)
 }
 
-// follow returns what shows how far a run is, and what takes it away; on anything
-// but a terminal, nothing.
+// follow returns a function that shows how far a run is, and one that removes the
+// bar. Without a terminal it shows nothing.
 func (s *screen) follow(task string) (progress func(done, total int), end func()) {
 	if !isTerminal(s.w) {
 		return nil, func() {}
@@ -52,7 +52,7 @@ func (s *screen) follow(task string) (progress func(done, total int), end func()
 			s.bar.ChangeMax(total)
 		}
 		if total > 0 {
-			done = min(done, total-1) // the run ends the bar, not its last item
+			done = min(done, total-1) // the bar is removed when the run ends, not with its last item
 		}
 		_ = s.bar.Set(done)
 	}
@@ -74,6 +74,6 @@ func newBar(w io.Writer, task string, total int) *progressbar.ProgressBar {
 		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(task), progressbar.OptionSetWidth(30),
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(true),
-		// Without an interval it draws when it is told to, and not by itself, past our lock.
+		// Without an interval it draws only when told to, so never without our lock.
 		progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionUseANSICodes(true))
 }

@@ -26,7 +26,7 @@ func showStatus(ctx context.Context, cfg config.Config, log *slog.Logger, stdout
 	source := newStatus(cfg, client, ledger.New(client, cfg.KeyPrefix(), ""), utcNow)
 	st, err := source.Read(ctx, status.ListOnScreen)
 	if err != nil {
-		log.Error("status not read: it is kept in Redis", "err", err)
+		log.Error("status not read; it is kept in Redis", "err", err)
 		return exitFailed
 	}
 	if cfg.ByHand.ReportJSON {

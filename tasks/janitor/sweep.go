@@ -22,7 +22,10 @@ const (
 	progressEvery = 10 * time.Second
 )
 
-var errDrained = errors.New("told to stop before every stale token was purged; the next start makes up for it")
+var (
+	errDrained = fmt.Errorf("%w: the program stops; the next start purges the other stale tokens", tasks.ErrInterrupted)
+	errGaveWay = fmt.Errorf("%w: a run by hand takes precedence; the purge begins anew after it", tasks.ErrInterrupted)
+)
 
 // sweep is one walk over the table, in steps. A step that takes too long is tried
 // again from the same place with half the rows.
@@ -74,6 +77,8 @@ func (s *sweep) table(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-s.run.Drain:
 			return errDrained
+		case <-s.run.Yield:
+			return errGaveWay
 		default:
 		}
 		got := <-next

@@ -97,3 +97,20 @@ func TestStepsThatTakeTooLongShrink(t *testing.T) {
 		}
 	}
 }
+
+// TestAPurgeEndsWhenItIsTold: by a stop or by a run by hand, which is no failure.
+func TestAPurgeEndsWhenItIsTold(t *testing.T) {
+	told := make(chan struct{})
+	close(told)
+	for name, run := range map[string]tasks.Run{"drain": {Drain: told}, "yield": {Yield: told}} {
+		rows := &table{n: 2500, reads: 1000, deletes: 1000}
+		j := New(Options{
+			Tokens: rows, Ledger: noLedger{}, Purged: NewPurged(prometheus.NewRegistry()), Now: time.Now,
+			OpenWriter: func(context.Context) (Writer, error) { return rows, nil },
+		})
+		run.Log, run.Progress = slog.New(slog.DiscardHandler), func(int, int) {}
+		if result, err := j.Run(t.Context(), run); !errors.Is(err, tasks.ErrInterrupted) || result.Complete {
+			t.Errorf("%s: %+v, %v", name, result, err)
+		}
+	}
+}

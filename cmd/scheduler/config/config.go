@@ -80,6 +80,11 @@ type ByHand struct {
 	ReportJSON bool
 }
 
+// HasPrecedence is true if a daemon's run should give way.
+func (h ByHand) HasPrecedence() bool {
+	return h.RunOnce && (h.Force || h.Revoke || len(h.Tenants) > 0)
+}
+
 // KeyPrefix begins every key of the installation on Redis. The name is a hash tag,
 // so that all keys share one slot of a Redis Cluster.
 func (c Config) KeyPrefix() string { return "token-scheduler:{" + c.Name + "}:" }

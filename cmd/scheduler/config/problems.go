@@ -29,12 +29,7 @@ func (p *Problems) err() error {
 	return *p
 }
 
-func (p *Problems) require(setting, value string) bool {
-	if value == "" {
-		p.add(setting, errors.New("required"))
-	}
-	return value != ""
-}
+func (p *Problems) missing(setting string) { p.add(setting, errors.New("required")) }
 
 func (p *Problems) duration(setting, value string, least time.Duration) time.Duration {
 	d, err := time.ParseDuration(value)

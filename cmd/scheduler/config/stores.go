@@ -21,7 +21,7 @@ func (f Flags) checkDatabase(p *Problems, cfg *Config) {
 			p.add(setting, err)
 		}
 	} else if !f.Status && !f.Healthcheck {
-		p.require(setting, "")
+		p.missing(setting)
 	}
 	if err := cfg.Database.CheckTLS(); err != nil {
 		p.add("--database-ssl-… (DATABASE_SSL_…)", err)
@@ -43,7 +43,7 @@ func (f Flags) checkRedis(p *Problems, cfg *Config) {
 			_ = client.Close()
 		}
 	} else if !f.Healthcheck {
-		p.require(setting, "")
+		p.missing(setting)
 	}
 	if f.RedisSentinelRole != "" {
 		p.oneOf("--redis-sentinel-role (REDIS_SENTINEL_ROLE)", f.RedisSentinelRole, "master")

@@ -35,7 +35,7 @@ func (f Flags) checkZync(p *Problems, cfg *Config) {
 	if f.ZyncEndpoint != "" {
 		p.httpURL(setting, f.ZyncEndpoint)
 	} else if !f.Status && !f.Healthcheck {
-		p.require(setting, "")
+		p.missing(setting)
 	}
 	if strings.ContainsAny(f.ZyncAuthenticationToken, "\"\r\n\\") {
 		p.add("--zync-authentication-token (ZYNC_AUTHENTICATION_TOKEN)", errors.New("holds a quote, backslash or line break"))

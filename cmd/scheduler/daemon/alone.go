@@ -7,9 +7,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// aloneAfter is how long Redis must have been away before a daemon goes on without
-// it, however old the tokens are. A restart of Redis is no reason.
-const aloneAfter = 5 * time.Minute
+const (
+	// aloneAfter is how long Redis must have been away before a daemon goes on without
+	// it, however old the tokens are. A restart of Redis is no reason.
+	aloneAfter = 5 * time.Minute
+	// aloneForSome is the same where only the tokens of tenants that fail may be old.
+	aloneForSome = 30 * time.Minute
+)
 
 // outage is the time for which Redis has not answered.
 type outage struct {
@@ -56,13 +60,21 @@ func (d *Daemon) redisIsAway(ctx context.Context, drain <-chan struct{}, err err
 	d.beatUntil(ended, nil)
 }
 
-// needsToGoAlone is true if tokens have passed half their life, or may have.
+// needsToGoAlone is true if tokens have passed half their life, or may have. After a
+// run with failures, these are the tokens of the tenants that failed, which may be well
+// by now.
 func (d *Daemon) needsToGoAlone() bool {
-	last, alone := d.rotate.lastDone(), d.alone.lastDone()
-	if !alone.IsZero() && alone.After(last) {
+	complete, success := d.rotate.last()
+	if alone, _ := d.alone.last(); !alone.IsZero() && alone.After(complete) {
 		return true // it has gone alone before, and goes on until Redis is back
 	}
-	age := d.o.Now().Sub(last)
-	old := last.IsZero() || age < 0 || age >= d.o.TokenTTL/2
-	return old && time.Since(d.away.since) >= aloneAfter
+	away := time.Since(d.away.since)
+	return (away >= aloneAfter && d.old(complete)) || (away >= aloneForSome && d.old(success))
+}
+
+// old is true if a token that was minted then has passed half its life. A time that is
+// not known, or not yet, counts as old.
+func (d *Daemon) old(minted time.Time) bool {
+	age := d.o.Now().Sub(minted)
+	return minted.IsZero() || age < 0 || age >= d.o.TokenTTL/2
 }

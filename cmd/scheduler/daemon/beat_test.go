@@ -17,6 +17,7 @@ import (
 type deaf struct {
 	name  string
 	takes time.Duration
+	done  int
 	err   error
 }
 
@@ -24,7 +25,7 @@ func (d deaf) Name() string        { return d.name }
 func (deaf) Nothing() tasks.Result { return tasks.Result{} }
 func (d deaf) Run(context.Context, tasks.Run) (tasks.Result, error) {
 	time.Sleep(d.takes)
-	return tasks.Result{Complete: d.err == nil}, d.err
+	return tasks.Result{Done: d.done, Complete: d.err == nil}, d.err
 }
 
 // purgeDue is a record after which a purge is due at once.
@@ -60,7 +61,7 @@ func TestTheLoopBeatsWhateverItWaitsFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newTestDaemon(t, deaf{tasks.Rotate, time.Second, c.rotation}, deaf{tasks.Janitor, 3 * time.Hour, nil})
+				d := newTestDaemon(t, deaf{tasks.Rotate, time.Second, 0, c.rotation}, deaf{tasks.Janitor, 3 * time.Hour, 0, nil})
 				drain, ended := make(chan struct{}), make(chan struct{})
 				go func() {
 					defer close(ended)
@@ -83,6 +84,31 @@ func TestTheLoopBeatsWhateverItWaitsFor(t *testing.T) {
 					t.Errorf("the loop was silent for %s", longest)
 				}
 			})
+		})
+	}
+}
+
+// TestOnlyWhoReachesNobodyStepsAside: a rotation that does not reach everyone, but
+// somebody, is better than none.
+func TestOnlyWhoReachesNobodyStepsAside(t *testing.T) {
+	for done, want := range map[int]bool{0: true, 1: false} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newTestDaemon(t, deaf{tasks.Rotate, time.Second, done, errBoom}, deaf{tasks.Janitor, time.Second, 0, nil})
+			drain, ended, aside := make(chan struct{}), make(chan struct{}), false
+			go func() {
+				defer close(ended)
+				d.Run(t.Context(), drain)
+			}()
+			time.Sleep(time.Second)
+			for range 3600 {
+				time.Sleep(time.Second)
+				aside = aside || d.Role() != leads
+			}
+			close(drain)
+			<-ended
+			if aside != want {
+				t.Errorf("%d delivered: stepped aside %t, want %t", done, aside, want)
+			}
 		})
 	}
 }

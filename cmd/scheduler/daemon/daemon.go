@@ -126,7 +126,7 @@ func (d *Daemon) lastComplete(ctx context.Context, j *job) time.Time {
 	}
 	last := known[name]
 	j.Runner.Metrics.Known(name, last)
-	j.known(last.Complete)
+	j.known(last)
 	return last.Complete
 }
 

@@ -3,44 +3,29 @@ package daemon
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
 	"golang.org/x/time/rate"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-const (
-	// cronGrace is how long cron has to start a window's run. After that the loop
-	// starts it: the clock was set, or the firing met a run still at work.
-	cronGrace = 2 * time.Second
-	// busyRetry is the time between two tries while another run of the task is at
-	// work.
-	busyRetry = 5 * time.Second
-	// A run that failed is tried again after firstRetry, then after twice as long,
-	// and so on to longestRetry.
-	firstRetry   = 5 * time.Second
-	longestRetry = 5 * time.Minute
-)
-
-// job is a task on its schedule: cron fires it, and the daemon's loop starts what
-// cron missed and tries again what failed.
+// job is a task on its schedule. Cron fires it, and the daemon's loop starts what is
+// due besides: what cron missed, and what is tried again.
 type job struct {
 	Job
 	log *slog.Logger
 	now func() time.Time
 
 	mu      sync.Mutex
+	course  course
 	running bool
-	window  tasks.Window // as last computed
-	served  time.Time    // start of the last window that needs no further run
-	done    time.Time    // when a run last left nothing to do in its window; zero if not known
-	retryAt time.Time
-	tries   int
-	failing time.Time       // since when every run has failed; zero if the last did not
+	began   time.Time       // start of the window of the run at work
+	met     []time.Time     // starts of the windows that have fired since
+	window  tasks.Window    // as last computed
 	busy    *rate.Sometimes // limits the log line about another run
 }
 
@@ -56,30 +41,24 @@ func eachMinute() *rate.Sometimes { return &rate.Sometimes{Interval: time.Minute
 func (j *job) begin(ctx context.Context, drain <-chan struct{}, served time.Time) cron.Job {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.served, j.retryAt, j.tries, j.failing = served, time.Time{}, 0, time.Time{}
-	logger := cronLogger{log: j.log, skipped: func() { j.Runner.Metrics.SkippedFiring(j.Task.Name()) }}
+	j.course = course{served: served, complete: j.course.complete, success: j.course.success}
+	logger := cronLogger{log: j.log, skipped: j.fired}
 	// Recover goes innermost: outside of SkipIfStillRunning, a panic would leave the
 	// run marked as at work for ever.
 	chain := cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger))
 	return chain.Then(cron.FuncJob(func() { j.run(ctx, drain) }))
 }
 
-// due is true if the loop should run the job now. A window other than the one last
-// served is due, also an earlier one: the clock was set back.
+// due is true if the loop should run the job now.
 func (j *job) due() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := j.now()
-	window := j.windowAt(now)
-	if j.running || window.Start.Equal(j.served) || time.Now().Before(j.retryAt) {
-		return false
-	}
-	takenOver := j.served.IsZero() && j.tries == 0
-	return takenOver || j.tries > 0 || now.Sub(window.Start) >= cronGrace
+	return !j.running && j.course.due(j.windowAt(now), now, time.Now())
 }
 
-// windowAt returns the window that a time lies in. It is asked for with each beat,
-// and a schedule that seldom fires takes a while to say.
+// windowAt returns the window that a time lies in. Each beat asks for it, and a
+// schedule that seldom fires takes a while to say.
 func (j *job) windowAt(now time.Time) tasks.Window {
 	if now.Before(j.window.Start) || !now.Before(j.window.End) {
 		j.window = j.Schedule.Window(now)
@@ -89,66 +68,89 @@ func (j *job) windowAt(now time.Time) tasks.Window {
 
 // run runs the task once in the current window.
 func (j *job) run(ctx context.Context, drain <-chan struct{}) {
-	j.mu.Lock()
-	j.running = true
-	window := j.windowAt(j.now())
-	j.mu.Unlock()
+	window, began := j.start()
 	report := j.Runner.Run(ctx, j.Task, window, drain)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.running = false
+	j.course.ended(window, report, began, time.Now())
+	j.countSkipped()
 	j.Runner.Metrics.NextRun(j.Task.Name(), j.Schedule.Next(j.now()))
-	switch {
-	case report.Outcome == tasks.Busy:
-		j.tries = 1
-		j.retryAt = time.Now().Add(busyRetry/2 + rand.N(busyRetry/2))
-		j.busy.Do(func() { j.log.Info("another run of the task is at work; trying again until it has ended") })
+	if report.Outcome != tasks.Busy {
+		j.busy = eachMinute()
 		return
-	case report.Err == nil:
-		j.served, j.done, j.tries, j.failing = window.Start, j.now(), 0, time.Time{}
-	default:
-		j.tries++
-		j.retryAt = time.Now().Add(retryIn(j.tries))
-		if j.failing.IsZero() {
-			j.failing = time.Now()
+	}
+	j.busy.Do(func() { j.log.Info("another run of the task is at work; trying again until it has ended") })
+}
+
+func (j *job) start() (window tasks.Window, now time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now = j.now()
+	window = j.windowAt(now)
+	j.running, j.began, j.met = true, window.Start, nil
+	return window, now
+}
+
+// fired notes a firing that met a run still at work. Its window is served as soon as
+// that run has ended.
+func (j *job) fired() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	window := j.windowAt(j.now())
+	if window.Start.Equal(j.began) {
+		return // the run at work serves it
+	}
+	if len(j.met) == 0 {
+		j.log.Info("the schedule fired while a run is at work; the next run begins as soon as this one ends")
+	}
+	j.met = append(j.met, window.Start)
+}
+
+// countSkipped counts the windows that have passed without a run.
+func (j *job) countSkipped() {
+	current, skipped := j.windowAt(j.now()).Start, 0
+	for _, start := range j.met {
+		if start.Equal(current) {
+			j.course.missed = start
+			continue
 		}
+		skipped++
+		j.Runner.Metrics.SkippedFiring(j.Task.Name())
 	}
-	j.busy = eachMinute()
-}
-
-// lastDone is when a run was last known to leave nothing to do.
-func (j *job) lastDone() time.Time {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.done
-}
-
-// known notes what another process recorded of the last complete run.
-func (j *job) known(at time.Time) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if at.After(j.done) {
-		j.done = at
+	if skipped > 0 {
+		j.log.Warn("windows have passed without a run; the run before them took too long", "windows", skipped)
 	}
 }
 
-// failingFor is for how long every run has failed; zero while one runs.
-func (j *job) failingFor() time.Duration {
+// last is when the last run is known to have begun that reached everyone, and the last
+// one that did so without failures.
+func (j *job) last() (complete, success time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.running || j.failing.IsZero() {
+	return j.course.complete, j.course.success
+}
+
+// known notes what any process recorded of the last runs.
+func (j *job) known(last ledger.Task) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if last.Complete.After(j.course.complete) {
+		j.course.complete = last.Complete
+	}
+	if last.Success.After(j.course.success) {
+		j.course.success = last.Success
+	}
+}
+
+// nobodyFor is for how long runs have reached nobody; zero while one is at work.
+func (j *job) nobodyFor() time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.running || j.course.nobodySince.IsZero() {
 		return 0
 	}
-	return time.Since(j.failing)
-}
-
-// retryIn doubles with each failure in a row; half of it is chance.
-func retryIn(tries int) time.Duration {
-	wait := longestRetry
-	if tries < 7 {
-		wait = firstRetry << (tries - 1)
-	}
-	return wait/2 + rand.N(wait/2)
+	return time.Since(j.course.nobodySince)
 }
 
 // cronLogger hears of skipped firings and of panics.
@@ -161,7 +163,6 @@ type cronLogger struct {
 func (l cronLogger) Info(msg string, _ ...any) {
 	if msg == "skip" {
 		l.skipped()
-		l.log.Warn("firing skipped: the run before it is still at work")
 	}
 }
 

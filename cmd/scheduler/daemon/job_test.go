@@ -94,3 +94,34 @@ func TestDueAfterAClockWasSetBack(t *testing.T) {
 		t.Error("the earlier window is not due")
 	}
 }
+
+// TestAFiringThatMetItsRunIsServedNext: a run that outlasts its window by a little
+// costs the next window nothing, and it does not count as skipped.
+func TestAFiringThatMetItsRunIsServedNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		runner := &tasks.Runner{
+			Leases: tasks.NoLeases{}, Record: ledger.NewMemory(), Now: time.Now,
+			Metrics: tasks.NewMetrics(registry, tasks.Rotate), Log: slog.New(slog.DiscardHandler),
+		}
+		task := blocking{make(chan time.Duration, 2)}
+		j := newJob(Job{Task: task, Schedule: schedule(t, "* * * * *"), Runner: runner}, time.Now)
+		fire := j.begin(t.Context(), nil, time.Time{})
+		task.runs <- 61 * time.Second
+		task.runs <- 0
+		time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
+		go fire.Run()
+		time.Sleep(time.Minute)
+		fire.Run() // by cron; it meets the run
+		time.Sleep(1100 * time.Millisecond)
+		if !j.due() {
+			t.Error("the window that fired meanwhile is not due at once")
+		}
+		fire.Run()
+		for outcome, want := range map[string]float64{"success": 2, "skipped": 0} {
+			if got := count(t, registry, outcome); got != want {
+				t.Errorf("%s is counted %v times, want %v", outcome, got, want)
+			}
+		}
+	})
+}

@@ -14,9 +14,10 @@ const (
 	// more than one.
 	cacheFor    = 2 * time.Second
 	readTimeout = 5 * time.Second
+)
 
-	// ListOnPage and ListOnScreen are the largest numbers of failing tenants that are
-	// listed.
+// The largest numbers of failing tenants that are listed.
+const (
 	ListOnPage   = 100
 	ListOnScreen = 1000
 )

@@ -1,0 +1,114 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/locks"
+)
+
+const (
+	// askAgain is how often a run that waits for another one tries again.
+	askAgain = 500 * time.Millisecond
+	// giveWayIn is how long a run by hand waits at least for one that yields. That
+	// run hears of it within a second, and then has five.
+	giveWayIn = 15 * time.Second
+)
+
+// Lease is a run lease that was taken.
+type Lease interface {
+	// Context ends when the lease can no longer be trusted.
+	Context() context.Context
+	// Release gives the lease up, after the work under it has ended.
+	Release() error
+}
+
+// Leases takes run leases. The error is a [locks.ErrHeld] if another process has it.
+type Leases interface {
+	Acquire(ctx context.Context, name string) (Lease, error)
+}
+
+// Askable are leases that a process may ask for while another one holds them.
+type Askable interface {
+	// Ask stands until it is released. The error is a [locks.ErrHeld] if another
+	// process asks.
+	Ask(ctx context.Context, name string) (Lease, error)
+	// Wanted is true while a process asks.
+	Wanted(ctx context.Context, name string) (bool, error)
+}
+
+// wanted is a lease that hears of being asked for.
+type wanted interface {
+	Wanted() <-chan struct{} // closed when a process asks
+}
+
+// underLease runs a task while it holds the run lease. [ErrBusy] means that another
+// run is at work.
+func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, error) {
+	lease, err := r.acquire(ctx, "run:"+task.Name(), run)
+	if errors.Is(err, locks.ErrHeld) {
+		return task.Nothing(), ErrBusy
+	}
+	if err != nil {
+		return task.Nothing(), fmt.Errorf("take run lease: %w", err)
+	}
+	if l, can := lease.(wanted); can && r.Yields {
+		run.Yield = l.Wanted()
+	}
+	result, err := safely(lease.Context(), task, run)
+	if cause := context.Cause(lease.Context()); err != nil && errors.Is(cause, locks.ErrLost) {
+		err = cause // whatever failed, this is why
+	}
+	if releaseErr := lease.Release(); releaseErr != nil {
+		run.Log.Warn("run lease not given up; it runs out by itself", "err", releaseErr)
+	}
+	return result, err
+}
+
+// acquire takes the run lease. If another run is at work, it waits for that run's end
+// for as long as it may.
+func (r *Runner) acquire(ctx context.Context, name string, run Run) (Lease, error) {
+	askable, can := r.Leases.(Askable)
+	switch {
+	case can && r.Yields:
+		if asked, err := askable.Wanted(ctx, name); err == nil && asked {
+			return nil, locks.ErrHeld
+		}
+	case can && r.Asks:
+		request, err := askable.Ask(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		defer func() {
+			if err := request.Release(); err != nil {
+				run.Log.Warn("request for the run lease not withdrawn; it runs out by itself", "err", err)
+			}
+		}()
+		return r.await(ctx, name, run, max(r.Wait, giveWayIn))
+	}
+	return r.await(ctx, name, run, r.Wait)
+}
+
+// await takes the run lease as soon as it is free.
+func (r *Runner) await(ctx context.Context, name string, run Run, most time.Duration) (Lease, error) {
+	deadline := time.Now().Add(most)
+	for {
+		lease, err := r.Leases.Acquire(ctx, name)
+		if !errors.Is(err, locks.ErrHeld) || !time.Now().Before(deadline) {
+			return lease, err
+		}
+		timer := time.NewTimer(askAgain/2 + rand.N(askAgain/2))
+		select {
+		case <-timer.C:
+		case <-run.Drain:
+			timer.Stop()
+			return nil, locks.ErrHeld
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
