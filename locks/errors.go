@@ -9,6 +9,28 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+var (
+	// ErrHeld says that another process holds the lease. No other trouble is taken
+	// for it: see [HeldError], which every such error is.
+	ErrHeld = errors.New("held by another process")
+	// ErrStuck says that what stands at the lease's key is no lease: it never ends,
+	// or far too late, or is of another type. It was given an end, after which the
+	// lease can be taken.
+	ErrStuck = errors.New("not a lease")
+	// ErrLost is the cause with which a lease's context ends when the lease was lost
+	// or can no longer be trusted.
+	ErrLost = errors.New("lost the lease")
+)
+
+// HeldError is [ErrHeld], with what the holder says of itself.
+type HeldError struct{ Holder string }
+
+// Error implements error. It does not print the holder, whose form is the caller's.
+func (*HeldError) Error() string { return ErrHeld.Error() }
+
+// Is makes it an [ErrHeld].
+func (*HeldError) Is(target error) bool { return target == ErrHeld }
+
 // Error is what went wrong with Redis, with a Sentinel or on the way there. It holds
 // no secret and is one line that may be printed. A client of [Open] returns no other
 // error but [redis.Nil], which says that a key does not exist and nothing else.
