@@ -22,6 +22,9 @@ type Lease struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 	once   sync.Once
+
+	asking sync.Once
+	wanted chan struct{}
 }
 
 // margin is the part of a lease's life in which it is no longer trusted, though
@@ -31,7 +34,7 @@ func margin(life time.Duration) time.Duration { return life / 5 }
 
 // keep makes a lease of a lock, which was asked for when it began.
 func (l *Locker) keep(ctx context.Context, name string, lock *redislock.Lock, began time.Time) *Lease {
-	lease := &Lease{lock: lock, locker: l, name: name, done: make(chan struct{})}
+	lease := &Lease{lock: lock, locker: l, name: name, done: make(chan struct{}), wanted: make(chan struct{})}
 	lease.ctx, lease.cancel = context.WithCancelCause(ctx)
 	go lease.keep(began)
 	return lease
@@ -40,6 +43,26 @@ func (l *Locker) keep(ctx context.Context, name string, lock *redislock.Lock, be
 // Context ends when the lease is lost, with a cause that wraps [ErrLost], or
 // when the context that it was acquired under ends.
 func (l *Lease) Context() context.Context { return l.ctx }
+
+// askEvery is how often a holder looks whether its lease is wanted.
+const askEvery = time.Second
+
+// Wanted is closed when another process asks for the lease by [Locker.Ask]. Redis is
+// asked once a second from the first call on, until the lease's context ends.
+func (l *Lease) Wanted() <-chan struct{} {
+	l.asking.Do(func() {
+		go func() {
+			for wanted := false; !wanted; {
+				if !sleep(l.ctx, askEvery) {
+					return
+				}
+				wanted, _ = l.locker.Wanted(l.ctx, l.name) // no answer: not known to be wanted
+			}
+			close(l.wanted)
+		}()
+	})
+	return l.wanted
+}
 
 // keep refreshes the lease until its context ends or it can't be trusted.
 func (l *Lease) keep(began time.Time) {

@@ -88,6 +88,29 @@ func (l *Locker) obtain(ctx context.Context, key string) (*redislock.Lock, error
 	return nil, err
 }
 
+// Ask asks for the lease called name while another process may hold it: the holder
+// learns of it by [Lease.Wanted] and [Locker.Wanted]. The request is a lease itself,
+// of which there is one at a time; the error is an [ErrHeld] where another process
+// asks. It stands until it is released, and for a lease's life after a process that
+// died.
+func (l *Locker) Ask(ctx context.Context, name string) (*Lease, error) {
+	return l.Acquire(ctx, name+wantedSuffix)
+}
+
+const wantedSuffix = ":wanted"
+
+// Wanted tells whether a process asks for the lease called name.
+func (l *Locker) Wanted(ctx context.Context, name string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	key := l.prefix + name + wantedSuffix
+	seen, err := l.look(ctx, key)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", key, err)
+	}
+	return seen.kind == "string", nil
+}
+
 // tokenLength is how many characters of a lease's value are its token; what its
 // holder says of itself comes behind.
 const tokenLength = 22
