@@ -12,5 +12,6 @@
 // stands at a lease's key and would stay for ever is no lease; it is given an end.
 //
 // Redis may forget everything at any time, so a lease elects and does not
-// protect: what protects is the writer's lock in MySQL.
+// protect: what protects is the writer's lock in MySQL. A [Fingerprint] of Porta's
+// database keeps apart two installations that share a name by mistake.
 package locks
