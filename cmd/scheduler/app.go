@@ -131,6 +131,20 @@ func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
 	return lease, nil
 }
 
+// Ask implements [tasks.Askable].
+func (l leases) Ask(ctx context.Context, name string) (tasks.Lease, error) {
+	request, err := l.locker.Ask(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return request, nil
+}
+
+// Wanted implements [tasks.Askable].
+func (l leases) Wanted(ctx context.Context, name string) (bool, error) {
+	return l.locker.Wanted(ctx, name)
+}
+
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
