@@ -9,6 +9,7 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -36,14 +37,15 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, log: log, parts: p, registry: newRegistry()}
 	a.leases = leases{locks.New(p.redis, cfg.KeyPrefix(), p.leaseLife, p.self.Encode())}
 	a.runner = &tasks.Runner{
-		Leases:  a.leases,
-		Record:  p.ledger,
-		Metrics: tasks.NewMetrics(a.registry, tasks.Rotate, tasks.Janitor),
-		Log:     log,
-		Now:     p.now,
-		Wait:    cfg.ByHand.Wait,
-		Asks:    cfg.ByHand.HasPrecedence(),
-		Yields:  !cfg.ByHand.RunOnce,
+		Leases:   a.leases,
+		Record:   p.ledger,
+		Metrics:  tasks.NewMetrics(a.registry, tasks.Rotate, tasks.Janitor),
+		Log:      log,
+		Now:      p.now,
+		Wait:     cfg.ByHand.Wait,
+		Asks:     cfg.ByHand.HasPrecedence(),
+		GivesWay: status.GivesWay,
+		Yields:   !cfg.ByHand.RunOnce,
 	}
 	a.janitor = janitor.New(janitor.Options{
 		Tokens:     p.stale,
