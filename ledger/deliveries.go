@@ -46,6 +46,20 @@ func (l *Ledger) Deliveries(ctx context.Context, ids []int64) ([]time.Time, erro
 	return times, nil
 }
 
+// Minted returns when each tenant's last delivered token was minted, in the order of
+// ids; zero if none is known.
+func (l *Ledger) Minted(ctx context.Context, ids []int64) ([]time.Time, error) {
+	known, err := l.deliveriesOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	times := make([]time.Time, len(ids))
+	for i, d := range known {
+		times[i] = d.Minted
+	}
+	return times, nil
+}
+
 func (l *Ledger) deliveriesOf(ctx context.Context, ids []int64) ([]Delivery, error) {
 	known := make([]Delivery, len(ids))
 	if len(ids) == 0 {

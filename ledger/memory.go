@@ -9,12 +9,12 @@ import (
 // Memory is a ledger in this process alone, for a time without Redis.
 type Memory struct {
 	mu         sync.Mutex
-	deliveries map[int64]time.Time
+	deliveries map[int64]Delivery
 	resume     int64
 }
 
 // NewMemory returns an empty ledger.
-func NewMemory() *Memory { return &Memory{deliveries: map[int64]time.Time{}} }
+func NewMemory() *Memory { return &Memory{deliveries: map[int64]Delivery{}} }
 
 // Deliveries is as [Ledger.Deliveries].
 func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error) {
@@ -22,7 +22,18 @@ func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error)
 	defer m.mu.Unlock()
 	times := make([]time.Time, len(ids))
 	for i, id := range ids {
-		times[i] = m.deliveries[id]
+		times[i] = m.deliveries[id].At
+	}
+	return times, nil
+}
+
+// Minted is as [Ledger.Minted].
+func (m *Memory) Minted(_ context.Context, ids []int64) ([]time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	times := make([]time.Time, len(ids))
+	for i, id := range ids {
+		times[i] = m.deliveries[id].Minted
 	}
 	return times, nil
 }
@@ -32,7 +43,7 @@ func (m *Memory) Record(_ context.Context, delivered map[int64]Delivery, _ map[i
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, d := range delivered {
-		m.deliveries[id] = d.At
+		m.deliveries[id] = d
 	}
 	return nil
 }

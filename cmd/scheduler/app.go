@@ -76,6 +76,8 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 	o := rotate.Options{
 		Tenants:     p.tenants,
 		Missing:     p.tenants.Missing,
+		Newest:      p.tenants.Newest,
+		Identity:    p.tenants.Identity,
 		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return p.openWriter(ctx, tasks.Rotate) },
 		Ledger:      p.ledger,
 		Bookmark:    p.ledger,
@@ -112,6 +114,7 @@ func (a *app) newDaemon() *daemon.Daemon {
 		Leases:   a.leases,
 		Rotate:   daemon.Job{Task: a.rotate, Schedule: s.Rotate, Runner: a.runner},
 		Janitor:  daemon.Job{Task: a.janitor, Schedule: s.Janitor, Runner: a.runner},
+		Tokens:   a.rotate,
 		Alone:    daemon.Job{Task: a.alone, Schedule: s.Rotate, Runner: &alone},
 		Record:   a.parts.ledger,
 		TokenTTL: s.TokenTTL,

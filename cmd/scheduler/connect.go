@@ -45,12 +45,20 @@ type parts struct {
 type tenants interface {
 	rotate.Tenants
 	Missing(ctx context.Context, digests []secret.Text) ([]int, error)
+	Newest(ctx context.Context, owners []int64) (map[int64]time.Time, error)
+	Identity(ctx context.Context) (db.Identity, error)
 }
 
 // portaTenants are Porta's tenants and tokens in MySQL.
 type portaTenants struct {
 	*db.Tenants
 	*db.Tokens
+	pool *sqlx.DB
+}
+
+// Identity says which server answers.
+func (t portaTenants) Identity(ctx context.Context) (db.Identity, error) {
+	return db.ServerIdentity(ctx, t.pool)
 }
 
 // writer may change Porta's tokens, for any task; see [db.Writer].
@@ -97,7 +105,7 @@ func connect(cfg config.Config, live *config.Live, log *slog.Logger) (*backends,
 		mysql: mysql, client: client, status: newStatus(cfg, client, book, utcNow),
 		parts: parts{
 			self:       self,
-			tenants:    portaTenants{db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin), db.NewTokens(mysql)},
+			tenants:    portaTenants{db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin), db.NewTokens(mysql), mysql},
 			stale:      db.NewStaleTokens(mysql),
 			openWriter: writers(cfg, mysql, log),
 			ledger:     book,

@@ -261,6 +261,11 @@ var troubles = []trouble{
 		w.failAlone(some, d)
 		return 0
 	}},
+	{"MySQL failovers", 14 * time.Hour, func(w *simWorld) time.Duration {
+		lag := w.upTo(10 * time.Minute)
+		w.lose(func() { w.porta.Failover(lag) })
+		return 0
+	}},
 	{"MySQL read-only", 14 * time.Hour, func(w *simWorld) time.Duration {
 		d := w.upTo(20 * time.Minute)
 		w.porta.ReadOnly(true)

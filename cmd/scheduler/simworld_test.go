@@ -50,6 +50,7 @@ type simWorld struct {
 	alone      map[int64]*alone    // tenants that fail alone
 	storm      func() int          // answers for everyone; nil while there is none
 	busy       [2]int              // samples of the run lease in quiet windows: all, and held
+	lostAt     time.Time           // when MySQL last lost tokens
 	stats      map[string]int
 }
 
@@ -103,6 +104,16 @@ func (w *simWorld) failAlone(ids []int64, d time.Duration) {
 		}
 		w.alone[id] = &alone{status, since, time.Now().Add(d)}
 	}
+}
+
+// lose has MySQL lose tokens. Tenants whose token at Zync is among them are locked
+// out, and have some minutes to be mended.
+func (w *simWorld) lose(failover func()) {
+	failover()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lostAt = time.Now()
+	clear(w.cached) // Porta's own tokens of the last hour, too
 }
 
 // simProc is one scheduler: the daemon's own code, on the world's servers.

@@ -30,6 +30,7 @@ type Writer interface {
 // Ledger knows when each tenant was last served; see [ledger.Ledger].
 type Ledger interface {
 	Deliveries(ctx context.Context, ids []int64) ([]time.Time, error)
+	Minted(ctx context.Context, ids []int64) ([]time.Time, error)
 	Record(ctx context.Context, delivered map[int64]ledger.Delivery, failed map[int64]string, now time.Time) error
 }
 
@@ -61,8 +62,13 @@ type Options struct {
 	// Missing returns which tokens Porta no longer accepts, see [db.Tokens.Missing].
 	// A token that has waited in hand is looked for before it is pushed.
 	Missing func(ctx context.Context, digests []secret.Text) ([]int, error)
-	Metrics *Metrics
-	Now     func() time.Time
+	// Newest returns when the newest live sync token of each owner was made, see
+	// [db.Tokens.Newest], and Identity which server answers. Both are for
+	// [Rotation.Lost].
+	Newest   func(ctx context.Context, owners []int64) (map[int64]time.Time, error)
+	Identity func(ctx context.Context) (db.Identity, error)
+	Metrics  *Metrics
+	Now      func() time.Time
 
 	TTL         time.Duration // of a token; whole seconds
 	Concurrency int           // pushes at a time; zero finds out how many help
@@ -85,6 +91,7 @@ type Rotation struct {
 	zync     *health
 	patience *patience
 	memory   *memory
+	watch    watch
 }
 
 // New returns a rotation.
@@ -111,6 +118,7 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	mint := &minter{o: &r.o, plan: plan, memory: r.memory, window: run.Window.Start}
 	e := newEngine(r, run, mint)
 	result, err := e.finish(ctx, e.loop(ctx))
+	r.watch.delivered(e.results.recent.tokens)
 	if closeErr := mint.close(); closeErr != nil {
 		run.Log.Warn("writer not closed cleanly; MySQL closes it by itself", "err", closeErr)
 	}

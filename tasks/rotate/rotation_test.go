@@ -42,7 +42,7 @@ func newWorld(t *testing.T, tenants int) *world {
 	}
 	ledger := sim.NewLedger(w.redis)
 	w.o = rotate.Options{
-		Tenants: w.porta, Missing: w.porta.Missing,
+		Tenants: w.porta, Missing: w.porta.Missing, Newest: w.porta.Newest, Identity: w.porta.Identity,
 		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
 			writer, err := w.porta.OpenWriter(ctx, "rotate", 15*time.Second)
 			if err != nil {

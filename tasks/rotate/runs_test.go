@@ -379,6 +379,61 @@ func TestFailoverInARun(t *testing.T) {
 	})
 }
 
+// lost asks which tokens are lost, and mends.
+func (w *world) lost(r *rotate.Rotation) []int64 {
+	w.t.Helper()
+	ids, err := r.Lost(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return ids
+}
+
+// TestLostTokensAreNoticed: MySQL failed over after the run, one was deleted by hand,
+// or it happened while no scheduler was there.
+func TestLostTokensAreNoticed(t *testing.T) {
+	atTheWindow(t, 1500, func(t *testing.T, w *world) {
+		rotation := rotate.New(w.o)
+		if _, err := w.runBy(rotation, nil); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			if ids := w.lost(rotation); len(ids) > 0 {
+				t.Fatalf("%d tokens are lost while all is well", len(ids))
+			}
+			time.Sleep(time.Minute)
+		}
+		// The last minutes before a failover.
+		hour()
+		if _, err := w.runBy(rotation, nil); err != nil {
+			t.Fatal(err)
+		}
+		gone := w.porta.Failover(3 * time.Second)
+		ids := w.lost(rotation)
+		if gone < 100 || len(ids) != gone {
+			t.Fatalf("%d tokens are lost, %d were noticed", gone, len(ids))
+		}
+		run := tasks.Run{
+			Window:   tasks.Window{Start: time.Now().Truncate(time.Hour), End: time.Now().Truncate(time.Hour).Add(time.Hour)},
+			Progress: func(int, int) {}, Log: slog.New(slog.DiscardHandler),
+		}
+		r, err := rotation.Mend(ids).Run(t.Context(), run)
+		if err != nil || !r.Chosen {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		w.expect(r, map[string]int{"tenants": gone, "delivered": gone, "minted": gone})
+		w.allServed()
+		if ids := w.lost(rotation); len(ids) > 0 {
+			t.Errorf("%d tokens are lost after they were mended", len(ids))
+		}
+		// While no scheduler is there: a new process compares once.
+		w.porta.ReplaceOwner(77)
+		if ids := w.lost(rotate.New(w.o)); fmt.Sprint(ids) != "[77]" {
+			t.Errorf("after an owner was replaced, %v are lost", ids)
+		}
+	})
+}
+
 // TestNobodyIsDropped: an owner is replaced at any moment of a run, the last
 // included.
 func TestNobodyIsDropped(t *testing.T) {

@@ -34,7 +34,17 @@ func (l *Ledger) Deliveries(ctx context.Context, ids []int64) (times []time.Time
 	times = make([]time.Time, len(ids))
 	return times, l.call(ctx, func(d *redisData) {
 		for i, id := range ids {
-			times[i] = d.deliveries[id]
+			times[i] = d.deliveries[id].At
+		}
+	})
+}
+
+// Minted implements the ledger of rotate.
+func (l *Ledger) Minted(ctx context.Context, ids []int64) (times []time.Time, err error) {
+	times = make([]time.Time, len(ids))
+	return times, l.call(ctx, func(d *redisData) {
+		for i, id := range ids {
+			times[i] = d.deliveries[id].Minted
 		}
 	})
 }
@@ -43,7 +53,7 @@ func (l *Ledger) Deliveries(ctx context.Context, ids []int64) (times []time.Time
 func (l *Ledger) Record(ctx context.Context, delivered map[int64]ledger.Delivery, _ map[int64]string, _ time.Time) error {
 	return l.call(ctx, func(d *redisData) {
 		for id, delivery := range delivered {
-			d.deliveries[id] = delivery.At
+			d.deliveries[id] = delivery
 		}
 	})
 }
@@ -51,7 +61,7 @@ func (l *Ledger) Record(ctx context.Context, delivered map[int64]ledger.Delivery
 // Forget implements the ledger of janitor.
 func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
 	return l.call(ctx, func(d *redisData) {
-		maps.DeleteFunc(d.deliveries, func(_ int64, at time.Time) bool { return at.Before(before) })
+		maps.DeleteFunc(d.deliveries, func(_ int64, d ledger.Delivery) bool { return d.At.Before(before) })
 	})
 }
 

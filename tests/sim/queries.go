@@ -72,6 +72,33 @@ func (p *Porta) Missing(ctx context.Context, digests []secret.Text) (missing []i
 	return missing, err
 }
 
+// Newest implements the tokens of rotate.
+func (p *Porta) Newest(ctx context.Context, owners []int64) (newest map[int64]time.Time, err error) {
+	newest = map[int64]time.Time{}
+	err = p.query(ctx, func(d *portaData) error {
+		wanted := make(map[int64]bool, len(owners))
+		for _, owner := range owners {
+			wanted[owner] = true
+		}
+		for _, t := range d.tokens {
+			if wanted[t.OwnerID] && t.Lives(time.Now()) && t.Created.After(newest[t.OwnerID]) {
+				newest[t.OwnerID] = t.Created
+			}
+		}
+		return nil
+	})
+	return newest, err
+}
+
+// Identity implements the tokens of rotate: another one after each restart.
+func (p *Porta) Identity(ctx context.Context) (id db.Identity, err error) {
+	err = p.query(ctx, func(d *portaData) error {
+		id = db.Identity{Server: "sim", Started: time.Unix(int64(d.restarts)*1000, 0)}
+		return nil
+	})
+	return id, err
+}
+
 // Count implements the tenants of rotate.
 func (p *Porta) Count(ctx context.Context) (n int, err error) {
 	err = p.query(ctx, func(d *portaData) error { n = len(d.tenants); return nil })

@@ -23,7 +23,7 @@ type Redis struct {
 type redisData struct {
 	mu         sync.Mutex
 	locks      map[string]lock
-	deliveries map[int64]time.Time
+	deliveries map[int64]ledger.Delivery
 	tasks      map[string]ledger.Task
 	resume     int64
 }
@@ -38,7 +38,7 @@ func NewRedis() *Redis { return &Redis{Server: &Server{}, data: newRedisData()} 
 
 func newRedisData() *redisData {
 	return &redisData{
-		locks: map[string]lock{}, deliveries: map[int64]time.Time{}, tasks: map[string]ledger.Task{},
+		locks: map[string]lock{}, deliveries: map[int64]ledger.Delivery{}, tasks: map[string]ledger.Task{},
 	}
 }
 
@@ -65,7 +65,7 @@ func (r *Redis) Failover(chance *rand.Rand) {
 	r.data.mu.Lock()
 	defer r.data.mu.Unlock()
 	maps.DeleteFunc(r.data.locks, func(string, lock) bool { return chance.IntN(2) == 0 })
-	maps.DeleteFunc(r.data.deliveries, func(int64, time.Time) bool { return chance.IntN(4) == 0 })
+	maps.DeleteFunc(r.data.deliveries, func(int64, ledger.Delivery) bool { return chance.IntN(4) == 0 })
 }
 
 // TTL is how long Redis still keeps a key.

@@ -38,7 +38,8 @@ type Options struct {
 	Leases   tasks.Leases // for the leadership; runs have their own
 	Rotate   Job
 	Janitor  Job
-	Alone    Job // a rotation that needs no Redis
+	Alone    Job    // a rotation that needs no Redis
+	Tokens   Tokens // nil looks for none
 	Record   Record
 	TokenTTL time.Duration
 	Beat     time.Duration // see [Beat]; the simulation's is longer
@@ -55,8 +56,9 @@ type Daemon struct {
 	pulse                  pulse
 	role                   atomic.Value // a string
 
-	away      outage          // of Redis
-	fireAlone cron.Job        // runs alone in this outage
+	away      outage   // of Redis
+	fireAlone cron.Job // runs alone in this outage
+	lookout   lookout
 	standing  *rate.Sometimes // limits the log line of a standby
 	asked     time.Time       // when a standby last read the record
 }
@@ -66,6 +68,7 @@ func New(o Options) *Daemon {
 	d := &Daemon{
 		o: o, rotate: newJob(o.Rotate, o.Now), janitor: newJob(o.Janitor, o.Now), alone: newJob(o.Alone, o.Now),
 		gauges: newGauges(o.Registry), pulse: pulse{started: time.Now()}, standing: hourly(),
+		lookout: lookout{unsure: hourly()},
 	}
 	d.become(standsBy)
 	return d

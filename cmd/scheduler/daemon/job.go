@@ -123,6 +123,13 @@ func (j *job) countSkipped() {
 	}
 }
 
+// atWork is true while a run is.
+func (j *job) atWork() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.running
+}
+
 // last is when the last run is known to have begun that reached everyone, and the last
 // one that did so without failures.
 func (j *job) last() (complete, success time.Time) {

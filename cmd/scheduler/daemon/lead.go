@@ -60,6 +60,7 @@ func (d *Daemon) watch(t *term, drain <-chan struct{}) (aside bool) {
 			return true
 		}
 		t.startDue()
+		d.lookForLost(t)
 		beat, cancel := context.WithTimeout(t.ctx, d.o.Beat)
 		undrained := d.beatUntil(beat.Done(), drain)
 		cancel()

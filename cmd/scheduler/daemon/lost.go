@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+const (
+	// lookEvery is how often a leader looks whether MySQL still has the tokens that
+	// were delivered.
+	lookEvery = time.Minute
+	// lookTime limits one look, and the comparison that may follow.
+	lookTime = 5 * time.Minute
+)
+
+// Tokens notices that MySQL has lost tokens which were delivered; see
+// [rotate.Rotation.Lost].
+type Tokens interface {
+	Lost(ctx context.Context) (tenants []int64, err error)
+	// Mend returns a task that serves these tenants anew.
+	Mend(tenants []int64) tasks.Task
+	// Suspect has the next look compare everything.
+	Suspect()
+}
+
+// lookout is when a leader looks for lost tokens.
+type lookout struct {
+	at     time.Time     // of the last look
+	ended  chan struct{} // closed when that look has ended; nil before the first
+	unsure *rate.Sometimes
+}
+
+// lookForLost looks for lost tokens if it is time to, beside the loop.
+func (d *Daemon) lookForLost(t *term) {
+	l := &d.lookout
+	if d.o.Tokens == nil || d.rotate.atWork() || time.Since(l.at) < lookEvery || (l.ended != nil && !closed(l.ended)) {
+		return
+	}
+	l.at, l.ended = time.Now(), make(chan struct{})
+	ended := l.ended
+	t.work.Go(func() {
+		defer close(ended)
+		err := tasks.Safely(func() error { return d.mendLost(t) })
+		if err != nil {
+			l.unsure.Do(func() {
+				d.o.Log.Warn("not known whether MySQL still has the tokens that were delivered; asking again", "err", err)
+			})
+		}
+	})
+}
+
+// mendLost gives new tokens to the tenants whose delivered ones are gone.
+func (d *Daemon) mendLost(t *term) error {
+	ctx, cancel := context.WithTimeout(t.ctx, lookTime)
+	defer cancel()
+	lost, err := d.o.Tokens.Lost(ctx)
+	if err != nil || len(lost) == 0 {
+		return err
+	}
+	d.o.Log.Error("MySQL has lost tokens that were delivered: a failover, a restore, or somebody deleted them. Minting them anew",
+		"tenants", len(lost), "tenant_ids", lost[:min(len(lost), 100)])
+	window := d.rotate.Schedule.Window(d.o.Now())
+	report := d.rotate.Runner.Run(t.ctx, d.o.Tokens.Mend(lost), window, t.drain)
+	if report.Outcome != tasks.Success {
+		d.o.Tokens.Suspect() // look again in a minute
+	}
+	return nil
+}

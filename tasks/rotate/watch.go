@@ -1,0 +1,178 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/ledger"
+	"github.com/token-scheduler/token-scheduler/secret"
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+// watch notices that MySQL has lost tokens that were delivered: a failover to a
+// replica that lagged, a restore, an administrator. While all is well it costs two
+// short statements a look.
+type watch struct {
+	mu       sync.Mutex
+	last     []recentToken // the last deliveries of this process
+	next     int           // of them, to be looked for
+	server   db.Identity
+	suspects bool // a comparison is due
+}
+
+// Lost returns the tenants whose delivered token Porta no longer has. It looks for
+// one of the last tokens, and for all of them after MySQL was restarted or replaced.
+// Only if one is gone, and once after the program's start, it compares the ledger
+// with the tokens in MySQL, tenant by tenant.
+func (r *Rotation) Lost(ctx context.Context) ([]int64, error) {
+	w := &r.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	gone, err := r.look(ctx)
+	if err != nil || !w.suspects {
+		return nil, err
+	}
+	lost, err := r.compare(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("compare deliveries with the tokens in MySQL: %w", err)
+	}
+	w.suspects = false
+	w.forget(gone)
+	for _, id := range gone {
+		if !slices.Contains(lost, id) {
+			lost = append(lost, id)
+		}
+	}
+	return lost, nil
+}
+
+// Suspect has the next look compare the ledger with MySQL.
+func (r *Rotation) Suspect() {
+	r.watch.mu.Lock()
+	defer r.watch.mu.Unlock()
+	r.watch.suspects = true
+}
+
+// Mend returns a rotation for tenants whose tokens were lost.
+func (r *Rotation) Mend(ids []int64) tasks.Task {
+	o := r.o
+	o.Only, o.Force = ids, true
+	mend := New(o)
+	mend.zync, mend.patience, mend.memory = r.zync, r.patience, r.memory
+	return mend
+}
+
+// look returns the tenants of the last deliveries whose tokens are gone.
+func (r *Rotation) look(ctx context.Context) (gone []int64, err error) {
+	w := &r.watch
+	server, err := r.o.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sought := w.last
+	switch {
+	case w.server == (db.Identity{}):
+		w.suspects = true // what was lost before the program's start?
+	case !w.server.Same(server):
+	case len(sought) > 0:
+		w.next = (w.next + 1) % len(sought)
+		sought = sought[w.next : w.next+1]
+	}
+	digests := make([]secret.Text, len(sought))
+	for i, t := range sought {
+		digests[i] = t.digest
+	}
+	missing, err := r.o.Missing(ctx, digests)
+	if err != nil {
+		return nil, err
+	}
+	w.server = server
+	for _, i := range missing {
+		gone = append(gone, sought[i].tenant.ID)
+	}
+	w.suspects = w.suspects || len(gone) > 0
+	return gone, nil
+}
+
+// compare walks all tenants, and returns those for whom the ledger has a delivery
+// that is younger than the owner's newest sync token. A token of Porta's own that is
+// younger has replaced ours at Zync.
+func (r *Rotation) compare(ctx context.Context) (lost []int64, err error) {
+	var cursor db.Cursor
+	for {
+		page, next, err := r.o.Tenants.Page(ctx, cursor, pageSize)
+		if err != nil || len(page) == 0 {
+			return lost, err
+		}
+		found, err := r.lostOf(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		lost, cursor = append(lost, found...), next
+	}
+}
+
+func (r *Rotation) lostOf(ctx context.Context, page []db.Tenant) (lost []int64, err error) {
+	ids := make([]int64, len(page))
+	for i, tenant := range page {
+		ids[i] = tenant.ID
+	}
+	minted, err := r.o.Ledger.Minted(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	now := r.o.Now()
+	delivered := map[int64]time.Time{} // minted then, by tenant
+	for i, id := range ids {
+		if at := ledger.Believable(minted[i], now); now.Sub(at) < r.o.TTL {
+			delivered[id] = at
+		}
+	}
+	rows, err := rowsOf(ctx, r.o.Tenants, slices.DeleteFunc(ids, func(id int64) bool { return delivered[id].IsZero() }))
+	if err != nil {
+		return nil, err
+	}
+	owners := map[int64]int64{} // tenants by owner
+	for id, row := range rows {
+		if row.OwnerID.Valid {
+			owners[row.OwnerID.Int64] = id
+		}
+	}
+	newest, err := r.o.Newest(ctx, slices.Sorted(maps.Keys(owners)))
+	if err != nil {
+		return nil, err
+	}
+	for owner, id := range owners {
+		if newest[owner].Add(r.tolerance()).Before(delivered[id]) {
+			lost = append(lost, id)
+		}
+	}
+	slices.Sort(lost)
+	return lost, nil
+}
+
+// tolerance is how far apart MySQL's clock, which dates the tokens, and ours may be.
+func (r *Rotation) tolerance() time.Duration { return min(2*time.Minute, r.o.TTL/50) }
+
+// delivered takes over the last deliveries of a run.
+func (w *watch) delivered(tokens []recentToken) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(tokens) > 0 {
+		w.last = slices.Clone(tokens[max(0, len(tokens)-watched):])
+	}
+}
+
+// watched is how many of the last deliveries are looked for.
+const watched = 100
+
+// forget drops deliveries that are known to be lost.
+func (w *watch) forget(gone []int64) {
+	w.last = slices.DeleteFunc(w.last, func(t recentToken) bool { return slices.Contains(gone, t.tenant.ID) })
+	w.next = 0
+}
