@@ -14,13 +14,17 @@ import (
 // margin, counted from the moment its last good refresh began: the answer may
 // have been long on its way, and Redis counts from its arrival there.
 type Lease struct {
-	lock *redislock.Lock
-	life time.Duration
+	lock   *redislock.Lock
+	locker *Locker
+	name   string
 
 	ctx    context.Context //nolint:containedctx // a lease is a context with a lock behind it
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 	once   sync.Once
+
+	asking sync.Once
+	wanted chan struct{}
 }
 
 // margin is the part of a lease's life in which it is no longer trusted, though
@@ -28,26 +32,48 @@ type Lease struct {
 // run at different speeds.
 func margin(life time.Duration) time.Duration { return life / 5 }
 
-func newLease(ctx context.Context, lock *redislock.Lock, life time.Duration, began time.Time) *Lease {
-	l := &Lease{lock: lock, life: life, done: make(chan struct{})}
-	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	go l.keep(began)
-	return l
+// keep makes a lease of a lock, which was asked for when it began.
+func (l *Locker) keep(ctx context.Context, name string, lock *redislock.Lock, began time.Time) *Lease {
+	lease := &Lease{lock: lock, locker: l, name: name, done: make(chan struct{}), wanted: make(chan struct{})}
+	lease.ctx, lease.cancel = context.WithCancelCause(ctx)
+	go lease.keep(began)
+	return lease
 }
 
 // Context ends when the lease is lost, with a cause that wraps [ErrLost], or
 // when the context that it was acquired under ends.
 func (l *Lease) Context() context.Context { return l.ctx }
 
+// askEvery is how often a holder looks whether its lease is wanted.
+const askEvery = time.Second
+
+// Wanted is closed when another process asks for the lease by [Locker.Ask]. Redis is
+// asked once a second from the first call on, until the lease's context ends.
+func (l *Lease) Wanted() <-chan struct{} {
+	l.asking.Do(func() {
+		go func() {
+			for wanted := false; !wanted; {
+				if !sleep(l.ctx, askEvery) {
+					return
+				}
+				wanted, _ = l.locker.Wanted(l.ctx, l.name) // no answer: not known to be wanted
+			}
+			close(l.wanted)
+		}()
+	})
+	return l.wanted
+}
+
 // keep refreshes the lease until its context ends or it can't be trusted.
 func (l *Lease) keep(began time.Time) {
 	defer close(l.done)
-	every := l.life / 3
-	trusted := began.Add(l.life - margin(l.life))
+	life := l.locker.life
+	every := life / 3
+	trusted := began.Add(life - margin(life))
 	next := began.Add(every)
 	var last error
 	for {
-		if !l.sleep(min(time.Until(next), time.Until(trusted))) {
+		if !sleep(l.ctx, min(time.Until(next), time.Until(trusted))) {
 			return
 		}
 		if expired(trusted) {
@@ -58,7 +84,7 @@ func (l *Lease) keep(began time.Time) {
 		last = l.refresh(trusted)
 		switch {
 		case last == nil:
-			trusted = began.Add(l.life - margin(l.life))
+			trusted = began.Add(life - margin(life))
 			next = began.Add(every)
 		case errors.Is(last, redislock.ErrNotObtained):
 			l.cancel(lost("Redis no longer knows it", nil))
@@ -83,11 +109,12 @@ func lost(why string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrLost, why, err)
 }
 
-func (l *Lease) sleep(d time.Duration) bool {
+// sleep tells whether the context lasted as long.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-l.ctx.Done():
+	case <-ctx.Done():
 		return false
 	case <-timer.C:
 		return true
@@ -99,7 +126,7 @@ func (l *Lease) sleep(d time.Duration) bool {
 func (l *Lease) refresh(trusted time.Time) error {
 	ctx, cancel := context.WithTimeout(l.ctx, min(callTimeout, time.Until(trusted)))
 	defer cancel()
-	return l.lock.Refresh(ctx, l.life, nil)
+	return l.lock.Refresh(ctx, l.locker.life, nil)
 }
 
 // Release gives the lease up, for another to take at once. The work under it

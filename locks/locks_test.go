@@ -3,12 +3,9 @@ package locks_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tests/servers"
@@ -102,48 +99,4 @@ func TestShortTroubleDoesNotLoseTheLease(t *testing.T) {
 		}
 		must(t, lease.Release())
 	})
-}
-
-func TestOpenRefuses(t *testing.T) {
-	t.Parallel()
-	for _, raw := range []string{"", "http://x", "redis://:sec%ret@x", "redis://:sec/ret@x:6379/1", "redis://x/notanumber"} {
-		client, err := locks.Open(locks.Options{URL: raw})
-		if err == nil {
-			_ = client.Close()
-			t.Errorf("%q was taken", raw)
-		} else if strings.Contains(err.Error(), "sec") {
-			t.Errorf("error %q holds a password", err)
-		}
-	}
-}
-
-func TestOpenKinds(t *testing.T) {
-	t.Parallel()
-	for _, o := range []locks.Options{
-		{URL: "redis://:p@x:6379/1"}, {URL: "rediss://x"}, {URL: "unix:///run/redis.sock?db=2"},
-		{URL: "redis://mymaster/1", SentinelHosts: []string{"a:26379"}}, {URL: "redis://x:6379", Cluster: true},
-	} {
-		client, err := locks.Open(o)
-		must(t, err)
-		switch c := client.(type) {
-		case *redis.Client:
-			if !c.Options().ContextTimeoutEnabled {
-				t.Errorf("%+v: contexts bound no call", o)
-			}
-		case *redis.ClusterClient:
-			if !c.Options().ContextTimeoutEnabled {
-				t.Errorf("%+v: contexts bound no call", o)
-			}
-		default:
-			t.Errorf("%+v: a %T", o, client)
-		}
-		must(t, client.Close())
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -1,8 +1,6 @@
 package tests
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"os"
 	"strings"
@@ -103,12 +101,7 @@ func TestRedisOverTLS(t *testing.T) {
 	ca, stranger := newAuthority(t), newAuthority(t)
 	cert, key := ca.issue("127.0.0.1", "localhost")
 	mine, mineKey := ca.issue("scheduler")
-	pair, err := tls.LoadX509KeyPair(mine, mineKey)
-	must(t, err)
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.cert)
-	server, err := servers.StartRedisTLS(t.Context(), shortDir(t), ca.file, cert, key,
-		&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	server, err := servers.StartRedisTLS(t.Context(), shortDir(t), ca.file, cert, key, ca.Config())
 	servers.SkipWithout(t, err)
 	t.Cleanup(func() { _ = server.Remove() })
 	w := newWorldOn(t, porta.New(t), fmt.Sprintf("rediss://localhost:%d/0", server.Port), 10)

@@ -69,18 +69,22 @@ func (w *simWorld) check() {
 		w.mu.Lock()
 		_, excused := w.excused[id]
 		sick := w.alone[id]
-		if sick != nil && time.Since(sick.since) > 18*time.Hour {
-			well := sick.till // and Zync with it
-			if w.zyncWell.After(well) {
-				well = w.zyncWell
-			}
-			excused = excused || time.Since(well) < 2*time.Hour
-		}
+		excused = excused || (sick != nil && sick.excuses(w.zyncWell))
 		w.mu.Unlock()
 		if token, found := w.porta.Token(digest); !excused && (!found || !token.Lives(time.Now())) {
 			w.problem("tenant %d: Zync holds a token that Porta does not accept (found %t)", id, found)
 		}
 	}
+}
+
+// excuses is true for a tenant that has failed alone for most of a token's life, and
+// had no two hours since in which all was well.
+func (a *alone) excuses(trouble time.Time) bool {
+	well := a.till
+	if trouble.After(well) {
+		well = trouble
+	}
+	return a.till.Sub(a.since) > 10*time.Hour && time.Since(a.since) > 14*time.Hour && time.Since(well) < 2*time.Hour
 }
 
 // checkWindow checks a window that has ended: if nothing was wrong in it or in
@@ -142,7 +146,10 @@ func (w *simWorld) checkLease() {
 }
 
 // asideWatch is a log that reports a leader which steps aside though it delivers.
-type asideWatch struct{ w *simWorld }
+type asideWatch struct {
+	w *simWorld
+	p *simProc
+}
 
 func (asideWatch) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 func (a asideWatch) WithAttrs([]slog.Attr) slog.Handler             { return a }
@@ -155,18 +162,9 @@ func (a asideWatch) Handle(_ context.Context, r slog.Record) error {
 	w := a.w
 	w.mu.Lock()
 	w.stats["steps aside"]++
-	recent := 0
-	for id, times := range w.deliveries {
-		if alone := w.alone[id]; alone != nil && time.Since(alone.till) < 10*time.Minute {
-			continue // Zync may have stored the token and answered 500
-		}
-		if n := len(times); n > 0 && time.Since(times[n-1]) < 10*time.Minute {
-			recent++
-		}
-	}
 	w.mu.Unlock()
-	if recent > 1 { // the answer to one may have been lost
-		w.problem("a leader stepped aside that had served %d tenants in ten minutes", recent)
+	if ago := time.Since(w.zync.LastDelivery(a.p.net)); ago < 10*time.Minute {
+		w.problem("a leader stepped aside that had served a tenant %s ago", ago)
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func (w *simWorld) now(p *simProc) time.Time {
 
 // daemon builds the program as it ships, from the world's servers.
 func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
-	log := slog.New(asideWatch{w})
+	log := slog.New(asideWatch{w, p})
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
 		log = newLogger(false, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
 	}

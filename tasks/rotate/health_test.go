@@ -80,7 +80,7 @@ func TestFewFreshTokensAreTried(t *testing.T) {
 
 func TestPatience(t *testing.T) {
 	p := &patience{}
-	if p.limit() != unknownPatience {
+	if p.limit() != usualPatience {
 		t.Errorf("%s while nothing is known", p.limit())
 	}
 	for range 1000 {

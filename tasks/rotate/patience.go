@@ -10,11 +10,10 @@ const (
 	leastPatience, mostPatience = 2.5, 20
 	// lostToPatience is the time that first pushes which are given up may take,
 	// against that of the others: the more of them, the shorter the patience.
-	lostToPatience = 0.3
-	// unknownPatience is the limit while it is not known how long pushes take.
-	unknownPatience = 200 * time.Millisecond
-	// shortestPatience is the least limit, whatever pushes take.
-	shortestPatience = 20 * time.Millisecond
+	lostToPatience = 0.2
+	// usualPatience is the limit while it is not known how long pushes take, and the
+	// least while hardly any is given up.
+	usualPatience = 200 * time.Millisecond
 	// repeatPatience is the limit for a tenant that failed in an earlier run.
 	repeatPatience = 5 * time.Second
 )
@@ -45,12 +44,11 @@ func (p *patience) tried(givenUp bool) {
 
 // limit is how long a first push is waited for.
 func (p *patience) limit() time.Duration {
-	if p.mean == 0 {
-		return unknownPatience
+	longest := max(mostPatience*p.mean, usualPatience)
+	if p.mean == 0 || p.share == 0 {
+		return longest
 	}
-	factor := float64(mostPatience)
-	if p.share > 0 {
-		factor = max(leastPatience, min(factor, lostToPatience/p.share))
-	}
-	return max(shortestPatience, time.Duration(factor*float64(p.mean)))
+	mean := float64(p.mean)
+	affordable := max(leastPatience*mean, lostToPatience*mean/p.share)
+	return min(longest, time.Duration(affordable))
 }

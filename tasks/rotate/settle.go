@@ -169,6 +169,9 @@ func (e *engine) tryLater(p pushed, again bool) {
 		return
 	}
 	t.notBefore = now.Add(max(backOff(t.tries), p.answer.RetryAfter))
+	if t.slow && t.limit > 0 && t.tries == 1 && !t.repeat {
+		t.notBefore = now // it was given up early, to be waited for longer later
+	}
 	e.hand.putBack(t)
 }
 

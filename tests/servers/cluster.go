@@ -18,7 +18,13 @@ type Cluster struct{ Nodes []*Redis }
 const slots = 16384
 
 // StartCluster starts the six of them and waits until all slots are served.
-func StartCluster(ctx context.Context, dir string) (c *Cluster, err error) {
+func StartCluster(ctx context.Context, dir string) (*Cluster, error) {
+	return StartClusterTLS(ctx, dir, nil)
+}
+
+// StartClusterTLS starts one whose nodes speak TLS alone, each with an address and a
+// certificate of its own, or without TLS where the authority is nil.
+func StartClusterTLS(ctx context.Context, dir string, ca *Authority) (c *Cluster, err error) {
 	c = &Cluster{}
 	defer func() {
 		if err != nil {
@@ -39,18 +45,18 @@ func StartCluster(ctx context.Context, dir string) (c *Cluster, err error) {
 		if i == 0 {
 			first = bus
 		}
-		node, err := StartRedis(ctx, sub, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+		node, err := startRedisOf(ctx, ca, i, sub, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
 			"--cluster-port", strconv.Itoa(bus), "--repl-diskless-sync-delay", "0")
 		if err != nil {
 			return c, err
 		}
 		c.Nodes = append(c.Nodes, node)
-		client := redis.NewClient(&redis.Options{Addr: node.Addr()})
+		client := node.client()
 		if i < masters {
 			err = client.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err()
 		}
 		if err == nil && i > 0 {
-			err = client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", c.Nodes[0].Port, first).Err()
+			err = client.Do(ctx, "CLUSTER", "MEET", c.Nodes[0].host, c.Nodes[0].Port, first).Err()
 		}
 		_ = client.Close()
 		if err != nil {
@@ -67,13 +73,13 @@ func StartCluster(ctx context.Context, dir string) (c *Cluster, err error) {
 
 // replicate makes one node a replica of another, once it knows it.
 func (c *Cluster) replicate(ctx context.Context, replica, master int) error {
-	of := redis.NewClient(&redis.Options{Addr: c.Nodes[master].Addr()})
+	of := c.Nodes[master].client()
 	defer func() { _ = of.Close() }()
 	id, err := of.ClusterMyID(ctx).Result()
 	if err != nil {
 		return err
 	}
-	client := redis.NewClient(&redis.Options{Addr: c.Nodes[replica].Addr()})
+	client := c.Nodes[replica].client()
 	defer func() { _ = client.Close() }()
 	return await(ctx, fmt.Sprintf("node %d does not replicate", replica), func(ctx context.Context) error {
 		return client.ClusterReplicate(ctx, id).Err()
@@ -85,7 +91,7 @@ func (c *Cluster) replicate(ctx context.Context, replica, master int) error {
 func (c *Cluster) await(ctx context.Context) error {
 	return await(ctx, "the Cluster does not come up", func(ctx context.Context) error {
 		for _, node := range c.Nodes {
-			client := redis.NewClient(&redis.Options{Addr: node.Addr()})
+			client := node.client()
 			cluster, _ := client.ClusterInfo(ctx).Result()
 			replication, _ := client.Info(ctx, "replication").Result()
 			_ = client.Close()
@@ -102,7 +108,7 @@ func (c *Cluster) await(ctx context.Context) error {
 
 // MasterOf returns the node that serves a key.
 func (c *Cluster) MasterOf(ctx context.Context, key string) (*Redis, error) {
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{c.Nodes[0].Addr()}})
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{c.Nodes[0].Addr()}, TLSConfig: c.Nodes[0].tls})
 	defer func() { _ = client.Close() }()
 	node, err := client.MasterForKey(ctx, key)
 	if err != nil {

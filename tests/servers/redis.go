@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -14,6 +15,7 @@ import (
 // Redis is a private server in a folder of its own.
 type Redis struct {
 	Port    int
+	host    string
 	dir     string
 	args    []string
 	tls     *tls.Config // nil for plain text
@@ -21,7 +23,10 @@ type Redis struct {
 }
 
 // Addr is the server's host and port.
-func (r *Redis) Addr() string { return fmt.Sprintf("127.0.0.1:%d", r.Port) }
+func (r *Redis) Addr() string { return fmt.Sprintf("%s:%d", r.host, r.Port) }
+
+// loopback is where servers listen that are not told otherwise.
+const loopback = "127.0.0.1"
 
 // StartRedis starts a server without persistence. extra are further options of
 // redis-server.
@@ -30,10 +35,26 @@ func StartRedis(ctx context.Context, dir string, extra ...string) (*Redis, error
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{Port: port, dir: dir}
+	r := &Redis{Port: port, host: loopback, dir: dir}
 	r.args = append([]string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no",
+		"--port", strconv.Itoa(port), "--bind", loopback, "--dir", dir, "--save", "", "--appendonly", "no",
 	}, extra...)
+	return r, r.Start(ctx)
+}
+
+// startRedisOf starts a server with a certificate of an authority, or without TLS
+// where that is nil. With it each server has an address and a certificate of its own:
+// the n-th of a test listens at 127.0.0.n.
+func startRedisOf(ctx context.Context, ca *Authority, n int, dir string, extra ...string) (*Redis, error) {
+	if ca == nil {
+		return StartRedis(ctx, dir, extra...)
+	}
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	r := &Redis{Port: port, host: ca.host(n), dir: dir, tls: ca.Config()}
+	r.args = slices.Concat([]string{"--bind", r.host, "--dir", dir, "--save", "", "--appendonly", "no"}, ca.args(r.host, port), extra)
 	return r, r.Start(ctx)
 }
 
@@ -45,9 +66,9 @@ func StartRedisTLS(ctx context.Context, dir, ca, cert, key string, config *tls.C
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{Port: port, dir: dir, tls: config}
+	r := &Redis{Port: port, host: loopback, dir: dir, tls: config}
 	r.args = []string{
-		"--port", "0", "--tls-port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "",
+		"--port", "0", "--tls-port", strconv.Itoa(port), "--bind", loopback, "--dir", dir, "--save", "",
 		"--tls-ca-cert-file", ca, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "yes",
 	}
 	return r, r.Start(ctx)
@@ -63,14 +84,20 @@ func (r *Redis) Start(ctx context.Context) error {
 	if r.process, err = spawn(logFile, program, r.args...); err != nil {
 		return err
 	}
-	client := redis.NewClient(&redis.Options{Addr: r.Addr(), TLSConfig: r.tls})
+	client := r.client()
 	defer func() { _ = client.Close() }()
 	return r.process.await(ctx, logFile, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 }
 
+// client connects to the server.
+func (r *Redis) client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: r.Addr(), TLSConfig: r.tls})
+}
+
 // URL names the server and a database of it.
 func (r *Redis) URL(database int) string {
-	return fmt.Sprintf("redis://127.0.0.1:%d/%d", r.Port, database)
+	scheme := map[bool]string{true: "rediss", false: "redis"}[r.tls != nil]
+	return fmt.Sprintf("%s://%s/%d", scheme, r.Addr(), database)
 }
 
 // Stop shuts the server down.

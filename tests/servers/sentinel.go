@@ -19,12 +19,19 @@ type Sentinels struct {
 	// Hosts are the Sentinels' addresses.
 	Hosts     []string
 	processes []*process
+	ca        *Authority // nil for plain text
 }
 
 // StartSentinels starts the five of them. The Sentinels, and nothing else, ask for
 // a password; it is empty for none.
-func StartSentinels(ctx context.Context, dir, password string) (s *Sentinels, err error) {
-	s = &Sentinels{}
+func StartSentinels(ctx context.Context, dir, password string) (*Sentinels, error) {
+	return StartSentinelsTLS(ctx, dir, password, nil)
+}
+
+// StartSentinelsTLS starts five that speak TLS alone, each with an address and a
+// certificate of its own, or without TLS where the authority is nil.
+func StartSentinelsTLS(ctx context.Context, dir, password string, ca *Authority) (s *Sentinels, err error) {
+	s = &Sentinels{ca: ca}
 	defer func() {
 		if err != nil {
 			s.Remove()
@@ -35,10 +42,10 @@ func StartSentinels(ctx context.Context, dir, password string) (s *Sentinels, er
 		_ = os.Mkdir(path, 0o700) // a server that finds none says so
 		return path
 	}
-	if s.Master, err = StartRedis(ctx, sub("master")); err != nil {
+	if s.Master, err = startRedisOf(ctx, ca, 0, sub("master")); err != nil {
 		return s, err
 	}
-	if s.Replica, err = StartRedis(ctx, sub("replica"), "--replicaof", "127.0.0.1 "+strconv.Itoa(s.Master.Port)); err != nil {
+	if s.Replica, err = startRedisOf(ctx, ca, 1, sub("replica"), "--replicaof", s.Master.host+" "+strconv.Itoa(s.Master.Port)); err != nil {
 		return s, err
 	}
 	for i := range 3 {
@@ -58,32 +65,36 @@ func (s *Sentinels) startSentinel(ctx context.Context, dir, password string) err
 	if err != nil {
 		return err
 	}
-	config := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\n", port, dir)
+	host, args := loopback, []string{"--port", strconv.Itoa(port)}
+	if s.ca != nil {
+		host = s.ca.host(2 + len(s.processes))
+		args = s.ca.args(host, port)
+	}
+	config := fmt.Sprintf("bind %s\ndir %s\n", host, dir)
 	if password != "" {
 		config += "requirepass " + password + "\nsentinel sentinel-pass " + password + "\n"
 	}
-	config += fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]d 2\nsentinel down-after-milliseconds %[1]s 500\nsentinel failover-timeout %[1]s 2000\n",
-		MasterName, s.Master.Port)
+	config += fmt.Sprintf("sentinel monitor %[1]s %[3]s %[2]d 2\nsentinel down-after-milliseconds %[1]s 500\nsentinel failover-timeout %[1]s 2000\n",
+		MasterName, s.Master.Port, s.Master.host)
 	file := filepath.Join(dir, "sentinel.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return err
 	}
 	logFile := filepath.Join(dir, "log")
-	p, err := spawn(logFile, program, file, "--sentinel")
+	p, err := spawn(logFile, program, append([]string{file, "--sentinel"}, args...)...)
 	if err != nil {
 		return err
 	}
 	s.processes = append(s.processes, p)
-	host := fmt.Sprintf("127.0.0.1:%d", port)
-	s.Hosts = append(s.Hosts, host)
-	client := redis.NewSentinelClient(&redis.Options{Addr: host, Password: password})
+	s.Hosts = append(s.Hosts, fmt.Sprintf("%s:%d", host, port))
+	client := s.client(len(s.Hosts)-1, password)
 	defer func() { _ = client.Close() }()
 	return p.await(ctx, logFile, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 }
 
 // awaitQuorum waits until the Sentinels know of each other and of the replica.
 func (s *Sentinels) awaitQuorum(ctx context.Context, password string) error {
-	client := redis.NewSentinelClient(&redis.Options{Addr: s.Hosts[0], Password: password})
+	client := s.client(0, password)
 	defer func() { _ = client.Close() }()
 	return await(ctx, "the Sentinels do not find each other", func(ctx context.Context) error {
 		master, err := client.Master(ctx, MasterName).Result()
@@ -92,6 +103,14 @@ func (s *Sentinels) awaitQuorum(ctx context.Context, password string) error {
 		}
 		return err
 	})
+}
+
+func (s *Sentinels) client(n int, password string) *redis.SentinelClient {
+	options := &redis.Options{Addr: s.Hosts[n], Password: password}
+	if s.ca != nil {
+		options.TLSConfig = s.ca.Config()
+	}
+	return redis.NewSentinelClient(options)
 }
 
 // Remove ends them all.

@@ -12,8 +12,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
-// Redis holds locks and the ledger. It answers the scripts of bsm/redislock,
-// which it tells apart by the number of their arguments.
+// Redis holds locks and the ledger. It answers the scripts of bsm/redislock and of
+// locks, which it tells apart by the number of their arguments.
 type Redis struct {
 	*Server
 	proc *Process
@@ -78,7 +78,12 @@ func (r *Redis) TTL(key string) time.Duration {
 // Eval implements [redis.Scripter].
 func (r *Redis) Eval(ctx context.Context, _ string, keys []string, args ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
+	cmd.SetVal("OK")
 	err := call(ctx, r.proc, r.Server, func() error {
+		if len(args) == looksAtKey {
+			cmd.SetVal(r.data.look(keys[0]))
+			return nil
+		}
 		if !r.data.script(keys[0], args) {
 			return redis.Nil
 		}
@@ -86,10 +91,23 @@ func (r *Redis) Eval(ctx context.Context, _ string, keys []string, args ...any) 
 	})
 	if err != nil {
 		cmd.SetErr(err)
-		return cmd
 	}
-	cmd.SetVal("OK")
 	return cmd
+}
+
+// looksAtKey is the number of arguments of the script with which locks tells what
+// stands at a lease's key.
+const looksAtKey = 4
+
+// look answers it: the key's type, how long it lives, its value.
+func (d *redisData) look(key string) []any {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	held := d.locks[key]
+	if left := time.Until(held.expires); left > 0 {
+		return []any{"string", left.Milliseconds(), held.value}
+	}
+	return []any{"none", int64(0), ""}
 }
 
 // script does what redislock's scripts do: obtain (value, its token's length,

@@ -34,10 +34,11 @@ type zyncData struct {
 	echo    float64 // chance that a push arrives a second time, later
 	chance  *rand.Rand
 	pushes  int
+	served  map[*Process]time.Time // the last delivery that a process knows of
 }
 
 // NewZync returns a Zync that knows nobody.
-func NewZync() *Zync { return &Zync{Server: &Server{}, data: &zyncData{holds: map[int64]string{}}} }
+func NewZync() *Zync { return &Zync{Server: &Server{}, data: &zyncData{holds: map[int64]string{}, served: map[*Process]time.Time{}}} }
 
 const (
 	// Stored is added to a status with which Zync answers though it took the token.
@@ -58,6 +59,20 @@ func (z *Zync) Holds(tenant int64) string {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
 	return z.data.holds[tenant]
+}
+
+// answered notes that the process knows of a delivery.
+func (z *Zync) answered() {
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	z.data.served[z.proc] = time.Now()
+}
+
+// LastDelivery is when a process last delivered a token, as far as it knows.
+func (z *Zync) LastDelivery(by *Process) time.Time {
+	z.data.mu.Lock()
+	defer z.data.mu.Unlock()
+	return z.data.served[by]
 }
 
 // Pushes is how many pushes have arrived.
@@ -116,6 +131,9 @@ func (z *Zync) RoundTrip(r *http.Request) (*http.Response, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if r.Method == http.MethodPut && status == http.StatusNoContent {
+		z.answered()
 	}
 	return &http.Response{
 		StatusCode: status, Header: http.Header{}, Request: r,

@@ -124,11 +124,15 @@ func TestMissingSettings(t *testing.T) {
 }
 
 func TestSentinels(t *testing.T) {
-	cfg, err := parse(t, nil, usable("REDIS_SENTINEL_HOSTS=redis://a:26380, b ,[::1]:5", "REDIS_SENTINEL_ROLE=master"))
-	if err != nil || strings.Join(cfg.Redis.SentinelHosts, " ") != "a:26380 b:26379 [::1]:5" {
-		t.Errorf("sentinels %v, error %v", cfg.Redis.SentinelHosts, err)
+	cfg, err := parse(t, nil, usable("REDIS_SENTINEL_HOSTS=redis://:hunter2@a:26380, b ,[::1]:5", "REDIS_SENTINEL_ROLE=master"))
+	if err != nil || strings.Join(cfg.Redis.Sentinels.Hosts, " ") != "a:26380 b:26379 [::1]:5" {
+		t.Errorf("sentinels %v, error %v", cfg.Redis.Sentinels.Hosts, err)
 	}
-	if _, err = parse(t, nil, usable("REDIS_SENTINEL_HOSTS=redis://:hunter2@a")); err == nil || strings.Contains(err.Error(), "hunter2") {
+	_, err = parse(t, nil, usable("REDIS_SENTINEL_HOSTS=redis://:hunter2@a", "REDIS_SENTINEL_PASSWORD=hunter3"))
+	if err == nil || strings.Contains(err.Error(), "hunter") {
 		t.Errorf("error %v, want one without the password", err)
+	}
+	if cfg, err = parse(t, nil, usable("REDIS_SSL=1")); err != nil || !cfg.Redis.SSL {
+		t.Errorf("REDIS_SSL=1: %t, error %v", cfg.Redis.SSL, err)
 	}
 }

@@ -26,11 +26,12 @@ type Flags struct {
 	RedisURL              string `group:"Redis" var:"REDIS_URL" file:"" placeholder:"URL" help:"redis://, rediss:// or unix://; with Sentinel the host is the master's name. Required."`
 	RedisUsername         string `group:"Redis" var:"REDIS_USERNAME" placeholder:"NAME" help:"ACL user, in place of the URL's."`
 	RedisPassword         string `group:"Redis" var:"REDIS_PASSWORD" file:"" placeholder:"TEXT" help:"Password, in place of the URL's."`
-	RedisSentinelHosts    string `group:"Redis" var:"REDIS_SENTINEL_HOSTS" placeholder:"HOSTS" help:"Sentinels, host:port, separated by commas."`
+	RedisSentinelHosts    string `group:"Redis" var:"REDIS_SENTINEL_HOSTS" file:"" placeholder:"HOSTS" help:"Sentinels, separated by commas: host, host:port or redis://:password@host:port, as Porta reads them (default port: 26379)."`
 	RedisSentinelRole     string `group:"Redis" var:"REDIS_SENTINEL_ROLE" placeholder:"ROLE" help:"Must be master, since leases are written."`
 	RedisSentinelUsername string `group:"Redis" var:"REDIS_SENTINEL_USERNAME" placeholder:"NAME" help:"ACL user of the Sentinels."`
 	RedisSentinelPassword string `group:"Redis" var:"REDIS_SENTINEL_PASSWORD" file:"" placeholder:"TEXT" help:"Password of the Sentinels."`
 	RedisCluster          bool   `group:"Redis" var:"REDIS_CLUSTER" help:"The URL names a node of a Redis Cluster; ?addr=host:port&addr=… names further nodes."`
+	RedisSSL              bool   `group:"Redis" name:"redis-ssl" var:"REDIS_SSL" help:"Speak TLS although the URL says redis://, as Porta does with REDIS_SSL=1."`
 	RedisCAFile           string `group:"Redis" name:"redis-ca-file" var:"REDIS_CA_FILE" placeholder:"FILE" help:"CA certificate for rediss://, PEM."`
 	RedisClientCert       string `group:"Redis" var:"REDIS_CLIENT_CERT" placeholder:"FILE" help:"Client certificate for rediss://, PEM."`
 	RedisPrivateKey       string `group:"Redis" var:"REDIS_PRIVATE_KEY" placeholder:"FILE" help:"Key of the client certificate, PEM."`

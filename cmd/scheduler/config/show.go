@@ -11,7 +11,7 @@ func (c Config) Show() []any {
 	return []any{
 		"name", c.Name,
 		"database_url", withoutPassword(c.Database.URL.Reveal()), "database_ssl_mode", c.Database.SSLMode(),
-		"redis_url", withoutPassword(c.Redis.URL), "redis_sentinel_hosts", c.Redis.SentinelHosts,
+		"redis", c.Redis.Address(),
 		"zync_endpoint", withoutPassword(c.Zync.Endpoint), "zync_authentication_token", redactedOrNone(c.Zync.Token),
 		"push_concurrency", orAuto(c.Zync.Concurrency), "push_rate", c.Zync.Rate,
 		"impersonation_admin_username", c.Porta.ImpersonationAdmin,

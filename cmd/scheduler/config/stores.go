@@ -1,10 +1,6 @@
 package config
 
 import (
-	"errors"
-	"net"
-	"strings"
-
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/secret"
@@ -30,11 +26,17 @@ func (f Flags) checkDatabase(p *Problems, cfg *Config) {
 
 func (f Flags) checkRedis(p *Problems, cfg *Config) {
 	const setting = "--redis-url (REDIS_URL)"
+	sentinels, err := locks.ParseSentinels(secret.New(f.RedisSentinelHosts), f.RedisSentinelUsername, secret.New(f.RedisSentinelPassword))
+	if err != nil {
+		p.add("--redis-sentinel-hosts (REDIS_SENTINEL_HOSTS)", err)
+	}
+	if err := locks.CheckRole(f.RedisSentinelRole); err != nil {
+		p.add("--redis-sentinel-role (REDIS_SENTINEL_ROLE)", err)
+	}
 	cfg.Redis = locks.Options{
-		URL: f.RedisURL, Username: f.RedisUsername, Password: f.RedisPassword,
-		SentinelHosts:    f.sentinels(p),
-		SentinelUsername: f.RedisSentinelUsername, SentinelPassword: f.RedisSentinelPassword,
-		CA: f.RedisCAFile, Cert: f.RedisClientCert, Key: f.RedisPrivateKey, Cluster: f.RedisCluster,
+		URL: secret.New(f.RedisURL), Username: f.RedisUsername, Password: secret.New(f.RedisPassword),
+		SSL: f.RedisSSL, Files: secret.TLSFiles{CA: f.RedisCAFile, Cert: f.RedisClientCert, Key: f.RedisPrivateKey},
+		Sentinels: sentinels, Cluster: f.RedisCluster,
 	}
 	if f.RedisURL != "" {
 		if client, err := locks.Open(cfg.Redis); err != nil {
@@ -45,32 +47,4 @@ func (f Flags) checkRedis(p *Problems, cfg *Config) {
 	} else if !f.Healthcheck {
 		p.missing(setting)
 	}
-	if f.RedisSentinelRole != "" {
-		p.oneOf("--redis-sentinel-role (REDIS_SENTINEL_ROLE)", f.RedisSentinelRole, "master")
-	}
-}
-
-// sentinels reads the list as Porta does: hosts with or without a scheme, and port
-// 26379 if none is given.
-func (f Flags) sentinels(p *Problems) []string {
-	var hosts []string
-	for host := range strings.SplitSeq(f.RedisSentinelHosts, ",") {
-		host = strings.TrimSpace(host)
-		if host == "" {
-			continue
-		}
-		if _, rest, found := strings.Cut(host, "://"); found {
-			host = rest
-		}
-		if strings.ContainsAny(host, "@/ ") {
-			p.add("--redis-sentinel-hosts (REDIS_SENTINEL_HOSTS)",
-				errors.New("want host:port, …; the password goes into REDIS_SENTINEL_PASSWORD"))
-			continue
-		}
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			host = net.JoinHostPort(host, "26379")
-		}
-		hosts = append(hosts, host)
-	}
-	return hosts
 }

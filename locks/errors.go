@@ -1,0 +1,130 @@
+package locks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	// ErrHeld says that another process holds the lease. No other trouble is taken
+	// for it: see [HeldError], which every such error is.
+	ErrHeld = errors.New("held by another process")
+	// ErrStuck says that what stands at the lease's key is no lease: it never ends,
+	// or far too late, or is of another type. It was given an end, after which the
+	// lease can be taken.
+	ErrStuck = errors.New("not a lease")
+	// ErrLost is the cause with which a lease's context ends when the lease was lost
+	// or can no longer be trusted.
+	ErrLost = errors.New("lost the lease")
+)
+
+// HeldError is [ErrHeld], with what the holder says of itself.
+type HeldError struct{ Holder string }
+
+// Error implements error. It does not print the holder, whose form is the caller's.
+func (*HeldError) Error() string { return ErrHeld.Error() }
+
+// Is makes it an [ErrHeld].
+func (*HeldError) Is(target error) bool { return target == ErrHeld }
+
+// Error is what went wrong with Redis, with a Sentinel or on the way there. It holds
+// no secret and is one line that may be printed. A client of [Open] returns no other
+// error but [redis.Nil], which says that a key does not exist and nothing else.
+type Error struct {
+	Kind Kind
+	text string
+	is   error // what callers may ask for with errors.Is and As
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.text }
+
+// Unwrap returns a context's error, or the server's reply.
+func (e *Error) Unwrap() error { return e.is }
+
+// reply is a server's error, scrubbed.
+type reply string
+
+// Error implements error.
+func (r reply) Error() string { return string(r) }
+
+// RedisError implements [redis.Error].
+func (reply) RedisError() {}
+
+// translator makes an [Error] of each error of the library.
+type translator struct {
+	scrub  scrubber
+	dials  dialErrors
+	master string // the name that the Sentinels are asked for; empty without
+	tls    bool
+}
+
+// isNil tells whether an error is Redis's own "no such key". One that only wraps it
+// comes from a Sentinel that does not know the master, or from a handshake.
+func isNil(err error) bool { return err == redis.Nil } //nolint:errorlint // wrapped, it is another
+
+// translate returns an error that may leave the package.
+func (t *translator) translate(err error) error {
+	var known *Error
+	switch {
+	case err == nil || isNil(err):
+		return err
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, redis.Nil):
+		return t.unknownMaster()
+	}
+	text := err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		text = "no answer in time"
+		if dial := t.dials.latest(); dial != nil {
+			text += "; last try to connect: " + dial.Error()
+		}
+	}
+	e := &Error{Kind: t.classify(text), text: t.scrub.clean(text)}
+	_, answered := errors.AsType[redis.Error](err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		e.is = context.DeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		e.is = context.Canceled
+	case answered:
+		e.is = reply(e.text)
+	}
+	return e
+}
+
+func (t *translator) classify(text string) Kind {
+	kind := classify(text)
+	if kind == TimedOut && t.tls {
+		return TimedOutTLS
+	}
+	return kind
+}
+
+func (t *translator) unknownMaster() error {
+	return &Error{Kind: UnknownMaster, text: fmt.Sprintf("the Sentinels know no master named %q", t.scrub.clean(t.master))}
+}
+
+// refused is the error of a command that opens a connection. Of the server's text
+// only the first word is kept, and that where it is a code: the rest may repeat the
+// password in any form.
+func (t *translator) refused(command string, err error) error {
+	if _, is := errors.AsType[redis.Error](err); !is {
+		return t.translate(err) // the network's error, which knows no password
+	}
+	kind := classify(err.Error())
+	if kind == Other {
+		kind = Wrong // this is no error of Redis's for such a command
+	}
+	code, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "-"), " ")
+	if strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		code = "an error of its own"
+	}
+	text := t.scrub.clean(fmt.Sprintf("%s is refused: %s", strings.ToUpper(command), code))
+	return &Error{Kind: kind, text: text, is: reply(text)}
+}

@@ -1,0 +1,68 @@
+package locks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// probeScript calls each command that this package uses, on the key of a lease, and
+// returns the first error, or nothing. It leaves the key as it was. What is there is
+// given its own end again. Where nothing is, it makes something and removes it before
+// anybody else can see it, once it knows that it may remove it.
+const probeScript = `
+local key, failure = KEYS[1], false
+local function try(...)
+  local answer = redis.pcall(...)
+  if type(answer) == 'table' and answer.err and not failure then failure = answer.err end
+end
+local kind = redis.call('type', key).ok
+try('pttl', key)
+try('mget', key)
+try('getrange', key, 0, 1)
+if failure then return failure end
+if kind == 'none' then
+  try('del', key)
+  if failure then return failure end
+  try('set', key, 'probe', 'nx')
+  try('msetnx', key, 'probe')
+  try('pexpire', key, 1000)
+  try('del', key)
+else
+  try('set', key, '', 'nx')
+  try('msetnx', key, '')
+  local left = redis.call('pttl', key)
+  if left > 0 then try('pexpire', key, left) end
+end
+return failure`
+
+// Probe tries on the keys of the leases called names, of the requests for them and
+// of the fingerprint each command that a run uses there, and changes nothing. The
+// error names the first key that can't be used as a run would.
+func (l *Locker) Probe(ctx context.Context, names ...string) error {
+	keys := []string{l.prefix + portaKey}
+	for _, name := range names {
+		keys = append(keys, l.prefix+name, l.prefix+name+wantedSuffix)
+	}
+	for _, key := range keys {
+		if err := l.probe(ctx, key); err != nil {
+			return fmt.Errorf("key %s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func (l *Locker) probe(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	failure, err := redis.NewScript(probeScript).Run(ctx, l.scripts, []string{key}).Text()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return nil
+	case err != nil:
+		return err
+	}
+	return &Error{Kind: classify(failure), text: Printable(failure), is: reply(Printable(failure))}
+}
