@@ -124,7 +124,21 @@ func (a *app) newDaemon() *daemon.Daemon {
 type leases struct{ locker *locks.Locker }
 
 func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
-	lease, err := l.locker.Acquire(ctx, name)
+	return held(l.locker.Acquire(ctx, name))
+}
+
+// Ask implements [tasks.Askable].
+func (l leases) Ask(ctx context.Context, name string) (tasks.Lease, error) {
+	return held(l.locker.Ask(ctx, name))
+}
+
+// Wanted implements [tasks.Askable].
+func (l leases) Wanted(ctx context.Context, name string) (bool, error) {
+	return l.locker.Wanted(ctx, name)
+}
+
+// held makes no lease of a nil pointer.
+func held(lease *locks.Lease, err error) (tasks.Lease, error) {
 	if err != nil {
 		return nil, err
 	}

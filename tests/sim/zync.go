@@ -38,7 +38,9 @@ type zyncData struct {
 }
 
 // NewZync returns a Zync that knows nobody.
-func NewZync() *Zync { return &Zync{Server: &Server{}, data: &zyncData{holds: map[int64]string{}, served: map[*Process]time.Time{}}} }
+func NewZync() *Zync {
+	return &Zync{Server: &Server{}, data: &zyncData{holds: map[int64]string{}, served: map[*Process]time.Time{}}}
+}
 
 const (
 	// Stored is added to a status with which Zync answers though it took the token.
