@@ -87,17 +87,26 @@ func (r *Runner) acquire(ctx context.Context, name string, run Run) (Lease, erro
 				run.Log.Warn("request for the run lease not withdrawn; it runs out by itself", "err", err)
 			}
 		}()
-		return r.await(ctx, name, run, max(r.Wait, giveWayIn))
 	}
-	return r.await(ctx, name, run, r.Wait)
+	return r.await(ctx, name, run)
+}
+
+// waitFor is how long to wait for a run lease that is held: longer for a holder that
+// is about to give way.
+func (r *Runner) waitFor(held error) time.Duration {
+	var by *locks.HeldError
+	if r.Asks && (r.GivesWay == nil || !errors.As(held, &by) || r.GivesWay(by.Holder)) {
+		return max(r.Wait, giveWayIn)
+	}
+	return r.Wait
 }
 
 // await takes the run lease as soon as it is free.
-func (r *Runner) await(ctx context.Context, name string, run Run, most time.Duration) (Lease, error) {
-	deadline := time.Now().Add(most)
+func (r *Runner) await(ctx context.Context, name string, run Run) (Lease, error) {
+	began := time.Now()
 	for {
 		lease, err := r.Leases.Acquire(ctx, name)
-		if !errors.Is(err, locks.ErrHeld) || !time.Now().Before(deadline) {
+		if !errors.Is(err, locks.ErrHeld) || time.Since(began) >= r.waitFor(err) {
 			return lease, err
 		}
 		timer := time.NewTimer(askAgain/2 + rand.N(askAgain/2))

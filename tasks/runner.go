@@ -27,6 +27,9 @@ type Runner struct {
 	// Asks is true for runs by hand that have precedence: they ask a run that yields
 	// to give way.
 	Asks bool
+	// GivesWay tells from what the holder of a run lease says of itself whether it
+	// yields; nil if all do.
+	GivesWay func(holder string) bool
 	// Yields is true for runs that give way to those.
 	Yields bool
 	// Progress hears how far runs are; nil where nobody listens.

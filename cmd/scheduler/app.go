@@ -9,6 +9,7 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -36,14 +37,15 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, log: log, parts: p, registry: newRegistry()}
 	a.leases = leases{locks.New(p.redis, cfg.KeyPrefix(), p.leaseLife, p.self.Encode())}
 	a.runner = &tasks.Runner{
-		Leases:  a.leases,
-		Record:  p.ledger,
-		Metrics: tasks.NewMetrics(a.registry, tasks.Rotate, tasks.Janitor),
-		Log:     log,
-		Now:     p.now,
-		Wait:    cfg.ByHand.Wait,
-		Asks:    cfg.ByHand.HasPrecedence(),
-		Yields:  !cfg.ByHand.RunOnce,
+		Leases:   a.leases,
+		Record:   p.ledger,
+		Metrics:  tasks.NewMetrics(a.registry, tasks.Rotate, tasks.Janitor),
+		Log:      log,
+		Now:      p.now,
+		Wait:     cfg.ByHand.Wait,
+		Asks:     cfg.ByHand.HasPrecedence(),
+		GivesWay: status.GivesWay,
+		Yields:   !cfg.ByHand.RunOnce,
 	}
 	a.janitor = janitor.New(janitor.Options{
 		Tokens:     p.stale,
@@ -124,25 +126,25 @@ func (a *app) newDaemon() *daemon.Daemon {
 type leases struct{ locker *locks.Locker }
 
 func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
-	return held(l.locker.Acquire(ctx, name))
+	lease, err := l.locker.Acquire(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return lease, nil
 }
 
 // Ask implements [tasks.Askable].
 func (l leases) Ask(ctx context.Context, name string) (tasks.Lease, error) {
-	return held(l.locker.Ask(ctx, name))
+	request, err := l.locker.Ask(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return request, nil
 }
 
 // Wanted implements [tasks.Askable].
 func (l leases) Wanted(ctx context.Context, name string) (bool, error) {
 	return l.locker.Wanted(ctx, name)
-}
-
-// held makes no lease of a nil pointer.
-func held(lease *locks.Lease, err error) (tasks.Lease, error) {
-	if err != nil {
-		return nil, err
-	}
-	return lease, nil
 }
 
 func newRegistry() *prometheus.Registry {

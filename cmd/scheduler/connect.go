@@ -91,6 +91,7 @@ func connect(cfg config.Config, live *config.Live, log *slog.Logger) (*backends,
 		return nil, err
 	}
 	self := status.ThisProcess(version, planOf(cfg), utcNow())
+	self.ByHand = cfg.ByHand.RunOnce
 	book := ledger.New(client, cfg.KeyPrefix(), self.String())
 	return &backends{
 		mysql: mysql, client: client, status: newStatus(cfg, client, book, utcNow),

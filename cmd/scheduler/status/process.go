@@ -19,7 +19,13 @@ type Process struct {
 	JanitorSchedule string    `json:"janitor_schedule"`
 	Timezone        string    `json:"timezone"`
 	TokenTTL        string    `json:"token_ttl"`
+	// ByHand is true for --run-once. Such a process gives way to nobody.
+	ByHand bool `json:"by_hand,omitempty"`
 }
+
+// GivesWay is true if the process that left this text with a lease gives way to a run
+// by hand.
+func GivesWay(holder string) bool { return !decode(holder).ByHand }
 
 // Plan is what a process was configured to do.
 type Plan struct {
