@@ -76,7 +76,7 @@ func (w *simWorld) check() {
 		w.mu.Lock()
 		_, excused := w.excused[id]
 		sick := w.alone[id]
-		excused = excused || (sick != nil && sick.excuses(w.trouble))
+		excused = excused || (sick != nil && sick.excuses(w.zyncWell))
 		w.mu.Unlock()
 		if token, found := w.porta.Token(digest); !excused && (!found || !token.Lives(time.Now())) {
 			w.problem("tenant %d: Zync holds a token that Porta does not accept (found %t)", id, found)

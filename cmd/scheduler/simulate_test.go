@@ -193,6 +193,11 @@ func (w *simWorld) disturb(d time.Duration) {
 // weather changes a server's for a time.
 func (w *simWorld) weather(s *sim.Server, bad sim.Weather, d time.Duration) time.Duration {
 	s.Set(bad)
+	if s == w.zync.Server {
+		w.mu.Lock()
+		w.zyncWell = time.Now().Add(d)
+		w.mu.Unlock()
+	}
 	time.AfterFunc(d, func() { s.Set(fair) })
 	return d
 }

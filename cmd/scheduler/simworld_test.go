@@ -48,6 +48,7 @@ type simWorld struct {
 	cached     map[int64]cached    // Porta's own tokens
 	trouble    time.Time           // until when anything was wrong that everyone feels
 	alone      map[int64]*alone    // tenants that fail alone
+	zyncWell   time.Time           // when Zync's last trouble ends
 	storm      func() int          // answers for everyone; nil while there is none
 	busy       [2]int              // samples of the run lease in quiet windows: all, and held
 	lostAt     time.Time           // when MySQL last lost tokens
@@ -83,7 +84,7 @@ func (w *simWorld) answer(tenant int64) int {
 func (w *simWorld) storms(d time.Duration, f func() int) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.storm = f
+	w.storm, w.zyncWell = f, time.Now().Add(d)
 	time.AfterFunc(d, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
