@@ -19,7 +19,7 @@ import (
 // TestSimulation lives through weeks of trouble, each drawn from a seed: WEEKS
 // says how many, SEED replays one, VERBOSE shows its log.
 func TestSimulation(t *testing.T) {
-	weeks := fromEnv(t, "WEEKS", 120)
+	weeks := fromEnv(t, "WEEKS", 60)
 	if seed := os.Getenv("SEED"); seed != "" {
 		stats := simulate(t, uint64(fromEnv(t, "SEED", 0)))
 		t.Logf("seed %s: %v", seed, stats)
@@ -52,7 +52,7 @@ func TestSimulation(t *testing.T) {
 	})
 	t.Logf("%d weeks in %s: %s", weeks, time.Since(began).Round(time.Second), list(total))
 	for what, kind := range troubles {
-		if weeks >= 100 && total[kind.name] == 0 {
+		if weeks >= 60 && total[kind.name] == 0 {
 			t.Errorf("%d: %s never happened", what, kind.name)
 		}
 	}

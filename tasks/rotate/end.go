@@ -153,7 +153,7 @@ func (e *engine) leave(t *token) {
 	switch {
 	case t.confirm:
 		e.tally.unrevoked = append(e.tally.unrevoked, t.tenant.ID)
-	case t.tries > 0:
+	case t.tries > 0 && !errors.Is(e.end.why, errGaveWay):
 		e.giveUpOn(t)
 	default:
 		e.tally.unreach(t.planned)

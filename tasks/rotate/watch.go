@@ -18,31 +18,28 @@ import (
 // replica that lagged, a restore, an administrator. While all is well it costs two
 // short statements a look.
 type watch struct {
-	mu       sync.Mutex
+	server db.Identity // at the last look; one look is at work at a time
+
+	mu       sync.Mutex    // never held while a server is asked
 	last     []recentToken // the last deliveries of this process
 	next     int           // of them, to be looked for
-	server   db.Identity
-	suspects bool // a comparison is due
+	suspects bool          // a comparison is due
 }
 
 // Lost returns the tenants whose delivered token Porta no longer has. It looks for
 // one of the last tokens, and for all of them after MySQL was restarted or replaced.
 // Only if one is gone, and once after the program's start, it compares the ledger
-// with the tokens in MySQL, tenant by tenant.
+// with the tokens in MySQL, tenant by tenant. One call is at work at a time.
 func (r *Rotation) Lost(ctx context.Context) ([]int64, error) {
-	w := &r.watch
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	gone, err := r.look(ctx)
-	if err != nil || !w.suspects {
+	if err != nil || !r.watch.suspicious() {
 		return nil, err
 	}
 	lost, err := r.compare(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("compare deliveries with the tokens in MySQL: %w", err)
 	}
-	w.suspects = false
-	w.forget(gone)
+	r.watch.compared(gone)
 	for _, id := range gone {
 		if !slices.Contains(lost, id) {
 			lost = append(lost, id)
@@ -52,11 +49,7 @@ func (r *Rotation) Lost(ctx context.Context) ([]int64, error) {
 }
 
 // Suspect has the next look compare the ledger with MySQL.
-func (r *Rotation) Suspect() {
-	r.watch.mu.Lock()
-	defer r.watch.mu.Unlock()
-	r.watch.suspects = true
-}
+func (r *Rotation) Suspect() { r.watch.suspect() }
 
 // Mend returns a rotation for tenants whose tokens were lost.
 func (r *Rotation) Mend(ids []int64) tasks.Task {
@@ -74,15 +67,10 @@ func (r *Rotation) look(ctx context.Context) (gone []int64, err error) {
 	if err != nil {
 		return nil, err
 	}
-	sought := w.last
-	switch {
-	case w.server == (db.Identity{}):
-		w.suspects = true // what was lost before the program's start?
-	case !w.server.Same(server):
-	case len(sought) > 0:
-		w.next = (w.next + 1) % len(sought)
-		sought = sought[w.next : w.next+1]
+	if w.server == (db.Identity{}) {
+		w.suspect() // what was lost before the program's start?
 	}
+	sought := w.sought(!w.server.Same(server))
 	digests := make([]secret.Text, len(sought))
 	for i, t := range sought {
 		digests[i] = t.digest
@@ -95,7 +83,9 @@ func (r *Rotation) look(ctx context.Context) (gone []int64, err error) {
 	for _, i := range missing {
 		gone = append(gone, sought[i].tenant.ID)
 	}
-	w.suspects = w.suspects || len(gone) > 0
+	if len(gone) > 0 {
+		w.suspect()
+	}
 	return gone, nil
 }
 
@@ -159,6 +149,9 @@ func (r *Rotation) lostOf(ctx context.Context, page []db.Tenant) (lost []int64, 
 // tolerance is how far apart MySQL's clock, which dates the tokens, and ours may be.
 func (r *Rotation) tolerance() time.Duration { return min(2*time.Minute, r.o.TTL/50) }
 
+// watched is how many of the last deliveries are looked for.
+const watched = 100
+
 // delivered takes over the last deliveries of a run.
 func (w *watch) delivered(tokens []recentToken) {
 	w.mu.Lock()
@@ -168,11 +161,33 @@ func (w *watch) delivered(tokens []recentToken) {
 	}
 }
 
-// watched is how many of the last deliveries are looked for.
-const watched = 100
+// sought returns the deliveries to look for: all, or one after the other.
+func (w *watch) sought(all bool) []recentToken {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if all || len(w.last) == 0 {
+		return slices.Clone(w.last)
+	}
+	w.next = (w.next + 1) % len(w.last)
+	return []recentToken{w.last[w.next]}
+}
 
-// forget drops deliveries that are known to be lost.
-func (w *watch) forget(gone []int64) {
+func (w *watch) suspect() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.suspects = true
+}
+
+func (w *watch) suspicious() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.suspects
+}
+
+// compared ends a suspicion, and drops the deliveries that are known to be lost.
+func (w *watch) compared(gone []int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.suspects = false
 	w.last = slices.DeleteFunc(w.last, func(t recentToken) bool { return slices.Contains(gone, t.tenant.ID) })
-	w.next = 0
 }
