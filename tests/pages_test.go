@@ -1,0 +1,89 @@
+package tests
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	testName = regexp.MustCompile("`(Test[A-Z]\\w*)`")
+	testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ +(.+)$`)
+	notInID  = regexp.MustCompile(`[^a-z0-9 _-]`)
+)
+
+// TestPages: the tests that the pages name exist, and their links lead somewhere.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, file := range filesOf(t, "_test.go") {
+		for _, found := range testFunc.FindAllStringSubmatch(contentOf(t, file), -1) {
+			known[found[1]] = true
+		}
+	}
+	for _, page := range filesOf(t, ".md") {
+		text := contentOf(t, page)
+		for _, found := range testName.FindAllStringSubmatch(text, -1) {
+			if !known[found[1]] {
+				t.Errorf("%s names %s, which does not exist", page, found[1])
+			}
+		}
+		for _, found := range link.FindAllStringSubmatch(text, -1) {
+			if !leadsSomewhere(t, page, found[1]) {
+				t.Errorf("%s links to %s, which does not exist", page, found[1])
+			}
+		}
+	}
+}
+
+// filesOf returns the project's files whose names end in suffix.
+func filesOf(t *testing.T, suffix string) (files []string) {
+	t.Helper()
+	must(t, filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains([]string{".git", ".tools", "bin", "dist"}, entry.Name()):
+			return filepath.SkipDir
+		case strings.HasSuffix(path, suffix):
+			files = append(files, path)
+		}
+		return nil
+	}))
+	return files
+}
+
+func contentOf(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	must(t, err)
+	return string(content)
+}
+
+// leadsSomewhere tells whether a link on a page is to another site, or to a file and a
+// heading that are there.
+func leadsSomewhere(t *testing.T, page, target string) bool {
+	t.Helper()
+	if strings.Contains(target, "://") {
+		return true
+	}
+	path, id, hasID := strings.Cut(target, "#")
+	if path != "" {
+		page = filepath.Join(filepath.Dir(page), path)
+	}
+	if _, err := os.Stat(page); err != nil || !hasID {
+		return err == nil
+	}
+	for _, found := range heading.FindAllStringSubmatch(contentOf(t, page), -1) {
+		if strings.ReplaceAll(notInID.ReplaceAllString(strings.ToLower(found[1]), ""), " ", "-") == id {
+			return true
+		}
+	}
+	return false
+}
