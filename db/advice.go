@@ -10,8 +10,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Advice says in one sentence what to do about an error of MySQL. It is empty where
-// nothing more is known than the error says.
+// Advice says in one sentence what to do about an error of MySQL. It is empty if the
+// error itself says all that is known.
 func Advice(err error) string {
 	if n := number(err); n != 0 {
 		return adviceOn(n, err)
@@ -32,7 +32,7 @@ func Advice(err error) string {
 		return "check DATABASE_SSL_CA, DATABASE_SSL_CERT and the host in DATABASE_URL against the server's certificate"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn),
 		errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync):
-		return "the server or a proxy closed the connection: it may want TLS (DATABASE_SSL_MODE=required), or be no MySQL"
+		return "the server or a proxy closed the connection: it may require TLS (DATABASE_SSL_MODE=required), or it is not MySQL"
 	case errors.As(err, &network):
 		return "check that MySQL is up and that host and port in DATABASE_URL can be reached from here"
 	}
@@ -47,7 +47,7 @@ func adviceOn(number uint16, err error) string {
 	case 1044, 1142, 1143, 1227, 1370:
 		return "grant this user the rights that the README lists"
 	case 1045, 1698:
-		return "check user and password; where the server wants TLS from this user, set DATABASE_SSL_MODE=required, and DATABASE_SSL_CERT where it wants a certificate"
+		return "check user and password; if the server requires TLS from this user, set DATABASE_SSL_MODE=required, and DATABASE_SSL_CERT if it requires a certificate"
 	case 1047:
 		return "this Galera node has no quorum or is not ready: connect to one that is, or restore the cluster"
 	case 1049, 1054, 1146:
@@ -61,9 +61,9 @@ func adviceOn(number uint16, err error) string {
 	case 1153:
 		return "raise max_allowed_packet on the server or on the proxy before it"
 	case 1175:
-		return "something before MySQL sets sql_safe_updates: let the scheduler's sessions alone"
+		return "something sets sql_safe_updates in our sessions: exempt the scheduler's user"
 	case 1184:
-		return "MySQL closes connections whose init_connect fails: mend init_connect, or grant what it needs"
+		return "MySQL closes connections whose init_connect fails: correct init_connect, or grant what it needs"
 	case 1205, 1213:
 		return "other transactions hold the rows: look for long ones in information_schema.innodb_trx"
 	case 1021, 1114:
@@ -81,9 +81,9 @@ func rarerAdvice(number uint16) string {
 	case 1290, 1792, 1836, 1874:
 		return "the server takes no writes: name the primary in DATABASE_URL; after a failover, wait for it or let the name point to it"
 	case 1364:
-		return "Porta's table wants a column that the scheduler does not know: update the scheduler"
+		return "Porta's table requires a column that the scheduler does not know: update the scheduler"
 	case 1644:
-		return "a trigger on access_tokens refuses the row: ask who made it"
+		return "a trigger on access_tokens refuses the row: find out who made the trigger"
 	case 1665:
 		return "set binlog_format to ROW or MIXED"
 	case 1820, 1862:
@@ -95,7 +95,7 @@ func rarerAdvice(number uint16) string {
 	case 3118, 4151:
 		return "the account is locked: ALTER USER … ACCOUNT UNLOCK"
 	case 3159:
-		return "the server wants TLS: set DATABASE_SSL_MODE=required, or give DATABASE_SSL_CA"
+		return "the server requires TLS: set DATABASE_SSL_MODE=required, or DATABASE_SSL_CA"
 	}
 	return ""
 }

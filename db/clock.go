@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// ErrClockStepped comes with [ErrWriterLost]: MySQL's clock was set, or is too far
-// from ours. Tokens that were inserted since the writer's last look may have
-// expired already. Look for them with [Tokens.Missing] before they are pushed.
+// ErrClockStepped comes with [ErrWriterLost]. MySQL's clock was set, or differs too
+// much from ours. Tokens that were inserted since the writer's last look at the clock
+// may have expired already. Look them up with [Tokens.Missing] before you push them.
 var ErrClockStepped = errors.New("MySQL's clock is wrong or was set")
 
-// maxStep is how far the server's clock may run from our monotonic clock between
-// two looks.
+// maxStep is the largest difference between the server's clock and our monotonic clock
+// from one look to the next.
 const maxStep = time.Minute
 
-// clock is the server's clock at one look.
+// clock is what the server's clock showed at one look.
 type clock struct {
 	server time.Time
 	ours   time.Time     // with its monotonic reading
-	skew   time.Duration // the server's less ours
+	skew   time.Duration // the server's minus ours
 }
 
-// next is the clock at a later look. The error is [ErrClockStepped].
+// next compares a later look with this one. The error is [ErrClockStepped].
 func (c clock) next(server, ours time.Time, maxSkew time.Duration) (clock, error) {
 	next := clock{server: server, ours: ours, skew: server.Sub(ours.Round(0))}
 	if next.skew.Abs() > maxSkew {
@@ -38,7 +38,7 @@ func (c clock) next(server, ours time.Time, maxSkew time.Duration) (clock, error
 	return next, nil
 }
 
-// look reads the server's clock. A clock that was set costs the writer.
+// look reads the server's clock. If the clock was set, the writer is given up.
 func (w *Writer) look(ctx context.Context) error {
 	var server, ours time.Time
 	err := w.do(ctx, func(ctx context.Context) error {

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// maxStrays bounds how many accounts [Tenants.Strays] names.
+// maxStrays limits how many accounts [Tenants.Strays] names.
 const maxStrays = 1000
 
-// Count returns how many tenants [Tenants.Page] lists. A run that met fewer or
-// more has left somebody out, or met somebody twice.
+// Count returns how many tenants [Tenants.Page] lists. A run that met fewer has left
+// somebody out, and a run that met more has met somebody twice.
 func (t *Tenants) Count(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -24,12 +24,12 @@ SELECT COUNT(*) + (SELECT COUNT(*) FROM accounts WHERE master = 1)
 	return n, nil
 }
 
-// Strays returns the ids, in order and at most a thousand, of provider accounts
-// that [Tenants.Page] does not list: their provider_account_id is not the
-// master's. Porta itself makes no such account. [Tenants.ByID] finds them.
+// Strays returns the ids of provider accounts that [Tenants.Page] does not list, in
+// order and at most a thousand. Their provider_account_id is not the master's. Porta
+// itself makes no such account. [Tenants.ByID] finds them.
 //
-// A tenant has an admin host, and a buyer has none. So the search runs over the key
-// of self_domain and reads no buyer's row.
+// A tenant has an admin host, and a buyer has none. So the search uses the key of
+// self_domain and reads no buyer's row.
 func (t *Tenants) Strays(ctx context.Context) ([]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -45,8 +45,8 @@ SELECT a.id FROM accounts a
 	return ids, nil
 }
 
-// Undated counts tenants whose created_at is 0000-00-00 or NULL. They are
-// listed like all others; Porta writes no such date.
+// Undated counts tenants whose created_at is 0000-00-00 or NULL. They are listed like
+// all others. Porta writes no such date.
 func (t *Tenants) Undated(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

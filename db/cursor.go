@@ -7,12 +7,12 @@ import (
 
 // Cursor is a place in the list of tenants. The zero Cursor is its beginning.
 type Cursor struct {
-	started bool // the master account, which comes first, is behind
+	started bool // past the master account, which comes first
 	created sql.NullString
 	id      int64
 }
 
-// After is the place behind a tenant.
+// After is the place after a tenant.
 func After(t Tenant) Cursor {
 	if t.Master {
 		return Cursor{started: true}
@@ -20,7 +20,7 @@ func After(t Tenant) Cursor {
 	return Cursor{started: true, created: t.Created, id: t.ID}
 }
 
-// Before tells whether the place lies before a tenant.
+// Before tells whether the place is before a tenant.
 func (c Cursor) Before(t Tenant) bool {
 	switch {
 	case !c.started:
@@ -30,13 +30,13 @@ func (c Cursor) Before(t Tenant) bool {
 	case c.created.Valid != t.Created.Valid:
 		return t.Created.Valid // NULL sorts first
 	case c.created.String != t.Created.String:
-		return c.created.String < t.Created.String // one column's: in the order of time
+		return c.created.String < t.Created.String // both from one column, so the order of text is the order of time
 	}
 	return c.id < t.ID
 }
 
-// through returns the place behind a page. The page must lie behind c and be in
-// order; [ErrNotAdvancing] says that it is not.
+// through returns the place after a page. The page must come after c and be in order.
+// If it is not, the error is [ErrNotAdvancing].
 func (c Cursor) through(page []Tenant) (Cursor, error) {
 	next := c
 	for _, t := range page {

@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	// readTimeout bounds one read, a page of tenants or of stale tokens.
+	// readTimeout limits one read, such as a page of tenants or of stale tokens.
 	readTimeout = 30 * time.Second
-	// connLife is below any sane wait_timeout of a server or of a proxy before
-	// it, so that the pool does not hand out a connection that was cut.
+	// connLife is shorter than any reasonable wait_timeout of a server or a proxy. So
+	// the pool does not hand out a connection that was closed.
 	connLife = time.Minute
-	// poolSize covers the readers of a rotation and a purge, their two writers
+	// poolSize is enough for the readers of a rotation and a purge, their two writers
 	// and the readiness probe.
 	poolSize = 8
 )
@@ -29,13 +29,13 @@ const (
 type Options struct {
 	URL secret.Text
 	SSL SSL
-	// Current is the URL as it is now, where that may change. It is asked for each
-	// new connection, and followed. Nil where URL is all.
+	// Current returns the URL that is valid now, if it may change. It is called for
+	// each new connection. It is nil if URL never changes.
 	Current func() secret.Text
 }
 
-// Open prepares a pool for Porta's database. It connects to nothing yet: the
-// error is about the options alone.
+// Open prepares a pool for Porta's database. It does not connect yet, so the error is
+// about the options only.
 func Open(o Options) (*sqlx.DB, error) {
 	cfg, err := o.config()
 	if err != nil {
@@ -57,7 +57,7 @@ func Open(o Options) (*sqlx.DB, error) {
 	return pool, nil
 }
 
-// follow sets a connection up for the URL as it is now.
+// follow sets up a connection for the URL that is valid now.
 func (o Options) follow(_ context.Context, cfg *mysql.Config) error {
 	o.URL = o.Current()
 	now, err := o.config()
@@ -78,8 +78,8 @@ func Ping(ctx context.Context, pool *sqlx.DB) error {
 
 var digestPattern = regexp.MustCompile(`SHA384\$[0-9a-f]*`)
 
-// scrub takes digests out of what the server says: a duplicate key, for one, is
-// reported with the key.
+// scrub removes digests from the server's messages. For a duplicate key, for example,
+// the server reports the key.
 func scrub(err error) error {
 	var refusal *mysql.MySQLError
 	if !errors.As(err, &refusal) {

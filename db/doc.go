@@ -1,15 +1,16 @@
-// Package db reads and writes the three tables of Porta that a rotation and a
-// purge need: accounts, users and access_tokens.
+// Package db reads and writes the three tables of Porta that a rotation and a purge
+// need: accounts, users and access_tokens. The schema is Porta's. This package creates
+// and changes no table.
 //
-// Reads go through a pool ([Tenants], [Tokens], [StaleTokens]). Every INSERT, UPDATE
-// and DELETE goes through a [Writer]: the one connection that holds MySQL's GET_LOCK
-// for the task and the database, so that a scheduler which lost its place cannot
-// write. [Writers] opens one after the other, and ends connections of its own that
-// were lost and still hold the lock.
+// Reads use a pool ([Tenants], [Tokens], [StaleTokens]). The gateway finds tenants with
+// [Hosts]. Every INSERT, UPDATE and DELETE of a run uses a [Writer]: the one connection
+// that holds MySQL's GET_LOCK for the task and the database. A scheduler that has lost
+// the connection has lost the lock too, and can't write.
 //
-// Each connection sets its session up anew, so that no default of the server changes
-// what a statement means. Errors of the server keep its number: [Definite],
-// [ReadOnly], [TimedOut] and [TooLarge] class them, and [Advice] says what to do.
+// [Writers] opens one writer after the other. If a lost connection of this process
+// still holds the lock, it ends that connection.
 //
-// The schema is Porta's; this package creates and alters nothing.
+// Each connection sets up its session itself, so that no default of the server changes
+// what a statement means. Errors keep the server's number. [Definite], [ReadOnly],
+// [TimedOut] and [TooLarge] classify them, and [Advice] says what to do.
 package db

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// tokenBytes of randomness make a plaintext of twice as many hex digits.
+	// tokenBytes is the length of the random part. The plaintext has twice as many
+	// hexadecimal digits.
 	tokenBytes = 48
 	// digestScheme goes before the hex of the digest in access_tokens.value.
 	digestScheme = "SHA384$"
@@ -23,7 +24,7 @@ func DrawToken() secret.Text {
 	return secret.New(hex.EncodeToString(raw[:]))
 }
 
-// Digest returns what Porta stores of a plaintext, its scheme included.
+// Digest returns what Porta stores for a plaintext, with the scheme.
 func Digest(plaintext secret.Text) secret.Text {
 	sum := sha512.Sum384([]byte(plaintext.Reveal()))
 	return secret.New(digestScheme + hex.EncodeToString(sum[:]))

@@ -7,7 +7,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// number is the server's number for its refusal, and 0 where err is none.
+// number is the server's error number, or 0 if err is not an answer of the server.
 func number(err error) uint16 {
 	var refusal *mysql.MySQLError
 	if !errors.As(err, &refusal) {
@@ -16,13 +16,12 @@ func number(err error) uint16 {
 	return refusal.Number
 }
 
-// serverSaid tells whether err is an answer of the server; any other failure of
-// a statement means that the connection is gone.
+// serverSaid tells whether err is an answer of the server. After any other failure the
+// connection is gone.
 func serverSaid(err error) bool { return number(err) != 0 }
 
-// Definite tells whether err is an answer that trying again will not mend: a right
-// that is missing, a table or column that is not there, a password that has
-// expired.
+// Definite tells whether a retry is useless: a right, a table or a column is missing,
+// or a password has expired.
 func Definite(err error) bool {
 	switch number(err) {
 	case 1044, 1045, 1049, 1054, 1142, 1143, 1146, 1227, 1364, 1370, 1665,
@@ -32,9 +31,9 @@ func Definite(err error) bool {
 	return errors.Is(err, ErrNoMaster) || errors.Is(err, mysql.ErrNoTLS)
 }
 
-// ReadOnly tells whether err is the answer of a server that takes no writes now: a
-// replica, a primary that was demoted, Aurora's old writer, a Galera node without a
-// quorum. It passes when the connection reaches the new primary.
+// ReadOnly tells whether the server takes no writes now: it is a replica, a primary
+// that was demoted, Aurora's old writer, or a Galera node without a quorum. The error
+// passes when the connection reaches the new primary.
 func ReadOnly(err error) bool {
 	switch number(err) {
 	case 1047, 1290, 1792, 1836, 1874, 3100, 3101:
@@ -58,9 +57,8 @@ func TooLarge(err error) bool {
 	return number(err) == 1153 || errors.Is(err, errTooLarge)
 }
 
-// refusesRow tells whether the server refused a statement because of what is in a
-// row, so that other rows may be welcome: values that do not fit, keys, checks, and
-// a trigger's SIGNAL.
+// refusesRow tells whether the server refused a statement because of one row's content:
+// values that do not fit, keys, checks, or a trigger's SIGNAL. Other rows may succeed.
 func refusesRow(err error) bool {
 	switch number(err) {
 	case 1048, 1062, 1169, 1216, 1264, 1265, 1292, 1366, 1367, 1406, 1411, 1452, 1586, 1644, 1690, 3819, 4025:

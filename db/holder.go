@@ -10,15 +10,15 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// session is a connection as the server knows it. Ids are given anew after a
-// restart; with the client's address and port they mean one connection.
+// session is a connection as the server knows it. A server gives ids again after a
+// restart. With the client's address and port, an id means one connection.
 type session struct {
 	ID   int64  `db:"id"`
 	Host string `db:"host"` // with the port; empty where it may not be seen
 }
 
-// holder is a connection that holds a lock, as far as this user may see it: those
-// of other users only with the right PROCESS.
+// holder is a connection that holds a lock, as far as this user may see it. Connections
+// of other users are visible only with the right PROCESS.
 type holder struct {
 	session
 	User    string         `db:"user"`
@@ -27,7 +27,7 @@ type holder struct {
 	Seconds int64          `db:"time"` // in this state
 }
 
-// String says who that is, for an operator.
+// String describes the holder for an operator.
 func (h holder) String() string {
 	switch {
 	case h.ID == 0:
@@ -42,7 +42,7 @@ func (h holder) String() string {
 	return fmt.Sprintf("connection %d of %s at %s (%s) for %d s", h.ID, h.User, h.Host, strings.ToLower(doing), h.Seconds)
 }
 
-// holderOf finds who holds a lock. The zero holder is nobody.
+// holderOf finds out who holds a lock. The zero holder means nobody.
 func holderOf(ctx context.Context, q sqlx.QueryerContext, lock string) (holder, error) {
 	var id sql.NullInt64
 	if err := sqlx.GetContext(ctx, q, &id, "SELECT IS_USED_LOCK(?)", lock); err != nil {
@@ -51,8 +51,8 @@ func holderOf(ctx context.Context, q sqlx.QueryerContext, lock string) (holder, 
 	return describe(ctx, q, id.Int64)
 }
 
-// describe asks what the server knows of a connection. Where it says nothing, or
-// this user may not ask, only the id is set.
+// describe asks the server about a connection. If the server says nothing, or this user
+// may not ask, only the id is set.
 func describe(ctx context.Context, q sqlx.QueryerContext, id int64) (holder, error) {
 	h := holder{session: session{ID: id}}
 	err := sqlx.GetContext(ctx, q, &h, `

@@ -25,19 +25,19 @@ type Account struct {
 	State sql.NullString `db:"state"`
 }
 
-// Hosts finds tenants by their hosts and mints one token at a time. It is for
-// callers that serve requests and hold no [Writer].
+// Hosts finds tenants by their hosts and mints one token at a time. It is for callers
+// that serve requests and hold no [Writer].
 type Hosts struct{ tenants *Tenants }
 
-// NewHosts finds the tenants in pool; impersonation is the username of the
+// NewHosts finds the tenants in pool. impersonation is the username of the
 // impersonation admin.
 func NewHosts(pool *sqlx.DB, impersonation string) *Hosts {
 	return &Hosts{tenants: NewTenants(pool, impersonation)}
 }
 
-// accountByHost reads the index on self_domain only: the host as it came, the host in
-// lower case, and both with a port behind them. The column compares case, and older
-// rows have capitals, so both spellings are asked for and the exact one wins.
+// accountByHost reads only the index on self_domain. It looks for the host as it came,
+// the host in lower case, and both with a port. The column compares case, and older
+// rows have capitals, so both spellings are needed. The exact one wins.
 //
 // The owner is the one that Porta would choose. "username <> ?" leaves out the admins
 // whose username is NULL, as Porta's own query does.
@@ -56,9 +56,8 @@ SELECT t.id, t.self_domain, t.state, t.is_master, o.id AS owner_id,
   LEFT JOIN users o ON o.id = t.owner_id`
 
 // ByHost returns the tenant whose self_domain is host, in every state, in one
-// statement. It prefers host as it came to host in lower case, and both to a
-// self_domain that has a port behind the host. The error is [ErrNoTenant] where no
-// tenant has the host.
+// statement. It prefers the host as it came to the host in lower case, and both to a
+// self_domain with a port. The error is [ErrNoTenant] if no tenant has the host.
 func (h *Hosts) ByHost(ctx context.Context, host string) (Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -85,9 +84,9 @@ const insertOne = `INSERT INTO access_tokens
   (owner_id, scopes, value, name, permission, tenant_id, created_at, updated_at, expires_at)
   VALUES (?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(), UTC_TIMESTAMP(), UTC_TIMESTAMP() + INTERVAL ? SECOND)`
 
-// Mint writes one sync token, which lives from the server's present second for ttl.
-// The statement commits by itself and takes no lock of a task: it changes no row that
-// is there, so it needs no fence. After an error the row may be there or not.
+// Mint writes one sync token, which lives for ttl from the server's current second. The
+// statement commits by itself and takes no task's lock. It changes no existing row, so
+// it needs no fence. After an error the row may exist or not.
 func (h *Hosts) Mint(ctx context.Context, token NewToken, ttl time.Duration) error {
 	for try := 1; ; try++ {
 		_, err := h.tenants.pool.ExecContext(ctx, insertOne, token.OwnerID, syncTokenScopes, token.Digest.Reveal(),
@@ -101,7 +100,7 @@ func (h *Hosts) Mint(ctx context.Context, token NewToken, ttl time.Duration) err
 	}
 }
 
-// pause waits, and tells whether ctx lives on.
+// pause waits, and returns false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -13,28 +13,28 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// startTolerance is how far a server's start may seem to move: it is known by the
-// second, from two numbers that are not read at one instant.
+// startTolerance is how far a server's start may seem to move. It is computed from two
+// numbers that are in seconds and not read at the same instant.
 const startTolerance = 5 * time.Second
 
-// Identity is which server answers, and since when. After a failover or a restart it
-// is another, and what was written last may be lost.
+// Identity says which server answers, and since when. After a failover or a restart it
+// is another one, and the last writes may be lost.
 type Identity struct {
-	// Server is made of host name, port, data folder and ids. It tells servers
-	// apart and means nothing else.
+	// Server is made of host name, port, data folder and ids. It only tells servers
+	// apart.
 	Server string
-	// Started is by the server's own clock: it moves where that is set. It is zero
-	// where the server does not say.
+	// Started is by the server's own clock, and moves if that is set. It is zero if the
+	// server does not say.
 	Started time.Time
 }
 
-// Same tells whether two identities are of one server that was not restarted and
-// whose clock was not set.
+// Same tells whether two identities are one server that was not restarted and whose
+// clock was not set.
 func (i Identity) Same(other Identity) bool {
 	return i.Server == other.Server && i.Started.Sub(other.Started).Abs() <= startTolerance
 }
 
-// whoAnswers is one statement for both servers: MySQL reads the comments that begin
+// whoAnswers is one statement for both servers. MySQL reads the comments that begin
 // with /*!80000, MariaDB those that begin with /*M!. MariaDB has no server_uuid.
 const whoAnswers = `
 SELECT CONCAT_WS('|', @@hostname, @@port, @@server_id, @@datadir /*!80000 , @@server_uuid */) AS server, `
@@ -52,7 +52,7 @@ func ServerIdentity(ctx context.Context, pool *sqlx.DB) (Identity, error) {
 		Started sql.NullTime `db:"started"`
 	}
 	err := pool.GetContext(ctx, &row, whoAnswers+startedAt)
-	if serverSaid(err) { // no right to see how long it is up
+	if serverSaid(err) { // this user may not see the uptime
 		err = pool.GetContext(ctx, &row, whoAnswers+"NULL AS started")
 	}
 	if err != nil {
@@ -61,11 +61,11 @@ func ServerIdentity(ctx context.Context, pool *sqlx.DB) (Identity, error) {
 	return Identity{Server: row.Server, Started: row.Started.Time}, nil
 }
 
-// Fingerprint names the Porta whose database this is: its master account's host, the
-// database's name and a digest, as in "master.example.com/system/5f0c2a9e81d3". It
-// stays the same over a restart and a failover to a replica. Another Porta has
-// another one, and a copy only if neither its master account nor its database was
-// renamed.
+// Fingerprint identifies the Porta that the database belongs to: its master account's
+// host, the database's name and a digest, for example
+// "master.example.com/system/5f0c2a9e81d3". It stays the same after a restart and a
+// failover to a replica. Another Porta has another one. A copy has another one only if
+// its master account or its database was renamed.
 func Fingerprint(ctx context.Context, pool *sqlx.DB) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -89,7 +89,7 @@ SELECT id, COALESCE(self_domain, '') AS host, COALESCE(CAST(created_at AS CHAR(1
 	return printable(master.Host) + "/" + printable(master.Database) + "/" + hex.EncodeToString(sum[:])[:12], nil
 }
 
-// printable keeps of a row's text what a log and a terminal can show.
+// printable replaces what a log or a terminal can't show.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r > ' ' && r < 0x7f && r != '/' {

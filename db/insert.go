@@ -9,24 +9,23 @@ import (
 	"time"
 )
 
-// Refused is a token that the server did not take because of what is in its row,
-// or because a trigger or a key forbids it.
+// Refused is a token that the server did not take because of its row's content, a
+// trigger or a key.
 type Refused struct {
 	Index int // in the list that was given to Insert
 	Err   error
 }
 
-// Insert writes tokens in one statement. They live from the server's present second
-// for ttl.
+// Insert writes tokens in one statement. They live for ttl from the server's current
+// second.
 //
-// Where the server refuses a row, the others are written all the same, and the row
-// is returned: it fails one tenant and not its batch. After an error the tokens
-// count as not written, though some may be. After [ErrWriterLost] it is not known
-// whether they are there.
+// If the server refuses a row, the others are written, and the row is returned. So it
+// fails one tenant and not the whole batch. After an error the tokens count as not
+// written, though some may be. After [ErrWriterLost] nobody knows whether they are.
 //
-// The rows go in, and are locked, in the order of their owners. Porta's own
-// transactions lock one owner's rows at a time, so no circle of waits can close
-// and none of them ends in a deadlock because of us.
+// The rows are inserted, and locked, in the order of their owners. Porta's own
+// transactions lock one owner's rows at a time. So no circle of waits can occur, and no
+// transaction of Porta's fails because of us.
 func (w *Writer) Insert(ctx context.Context, tokens []NewToken, ttl time.Duration) ([]Refused, error) {
 	if len(tokens) == 0 {
 		return nil, nil
@@ -38,7 +37,7 @@ func (w *Writer) Insert(ctx context.Context, tokens []NewToken, ttl time.Duratio
 	slices.SortFunc(rows, func(a, b newRow) int { return cmp.Compare(a.OwnerID, b.OwnerID) })
 	refused, err := w.insert(ctx, rows, ttl)
 	if err == nil {
-		// Where the clock was set since the last look, they may have expired already.
+		// If the clock was set since the last look, they may have expired already.
 		err = w.look(context.WithoutCancel(ctx))
 	}
 	if err != nil {
@@ -53,7 +52,7 @@ type newRow struct {
 	index int
 }
 
-// insert writes rows, and halves them where one is refused or all are too many.
+// insert writes rows. It halves them if one is refused or all are too large.
 func (w *Writer) insert(ctx context.Context, rows []newRow, ttl time.Duration) ([]Refused, error) {
 	err := w.insertAll(ctx, rows, ttl)
 	switch {

@@ -10,21 +10,19 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// inspectTimeout bounds one question of an inspection. Counting tokens reads the
-// whole table.
+// inspectTimeout limits one question. Counting tokens reads the whole table.
 const inspectTimeout = 30 * time.Second
 
-// Inspector asks a database whether it is fit to be worked on. It changes
-// nothing.
+// Inspector finds out whether a database can be used. It changes nothing.
 type Inspector struct{ pool *sqlx.DB }
 
 // NewInspector inspects the database of pool.
 func NewInspector(pool *sqlx.DB) *Inspector { return &Inspector{pool: pool} }
 
-// Tables are the tables that are used, in the order of their use.
+// Tables are the tables that the program uses, in the order of use.
 func Tables() []string { return []string{"accounts", "users", "access_tokens"} }
 
-// columnsOf are the columns of a table that are used.
+// columnsOf returns the columns of a table that the program uses.
 func columnsOf(table string) []string {
 	switch table {
 	case "accounts":
@@ -37,9 +35,9 @@ func columnsOf(table string) []string {
 	}
 }
 
-// MissingColumns returns the columns of a table that are used and that it does
-// not have, or that this user may not see: all of them where there is no such
-// table.
+// MissingColumns returns the columns that the program uses and that the table does not
+// have, or that this user may not see. If there is no such table, these are all of
+// them.
 func (i *Inspector) MissingColumns(ctx context.Context, table string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
@@ -51,8 +49,8 @@ SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE
 	return slices.DeleteFunc(columnsOf(table), func(column string) bool { return slices.Contains(found, column) }), nil
 }
 
-// HasTrigger tells whether access_tokens has Porta's trigger. It is invisible to
-// a user without the right TRIGGER.
+// HasTrigger tells whether access_tokens has Porta's trigger. A user without the right
+// TRIGGER can't see it.
 func (i *Inspector) HasTrigger(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
@@ -66,13 +64,13 @@ SELECT COUNT(*) FROM information_schema.triggers
 	return n > 0, nil
 }
 
-// Grant is a right that is needed.
+// Grant is a right that the program needs.
 type Grant struct{ Right, Table string }
 
-// String is the grant as GRANT has it.
+// String is the grant as the statement GRANT has it.
 func (g Grant) String() string { return g.Right + " on " + g.Table }
 
-// Grants are the rights that are needed.
+// Grants are the rights that the program needs.
 func Grants() []Grant {
 	return []Grant{
 		{"SELECT", "accounts"}, {"SELECT", "users"}, {"SELECT", "access_tokens"},
@@ -80,8 +78,8 @@ func Grants() []Grant {
 	}
 }
 
-// TryGrant uses a right on no row at all, in a transaction that is undone, and
-// returns what the server says to it.
+// TryGrant uses a right on no row, in a transaction that is rolled back, and returns
+// the server's answer.
 func (i *Inspector) TryGrant(ctx context.Context, g Grant) error {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
@@ -104,7 +102,7 @@ func (i *Inspector) TryGrant(ctx context.Context, g Grant) error {
 	return nil
 }
 
-// Owned returns how many tenants have an admin for a token to belong to.
+// Owned returns how many tenants have an admin to own a token.
 func (i *Inspector) Owned(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
@@ -122,8 +120,8 @@ SELECT COUNT(*) FROM (
 	return n, nil
 }
 
-// TokenCounts are numbers of sync tokens: all, those that have expired, and those
-// that never expire.
+// TokenCounts are numbers of sync tokens: all, those that have expired, and those that
+// never expire.
 type TokenCounts struct {
 	All     int `db:"n"`
 	Expired int `db:"expired"`

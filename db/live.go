@@ -13,24 +13,24 @@ import (
 )
 
 const (
-	// lives is true of a token that Porta accepts, as far as its row says.
+	// lives is true for a token that Porta accepts, as far as its row says.
 	lives = `(t.expires_at IS NULL OR t.expires_at >= UTC_TIMESTAMP())`
-	// lookedFor is how many tokens are looked for in one statement.
+	// lookedFor is how many tokens one statement looks up.
 	lookedFor = 500
-	// lookedAt is of how many owners the tokens are looked at in one statement. An
-	// owner has some hundreds of them.
+	// lookedAt is for how many owners one statement reads the tokens. An owner has some
+	// hundreds of them.
 	lookedAt = 200
 )
 
-// Tokens says which sync tokens Porta accepts. A failover to a replica that lagged,
-// a restore or an administrator may have taken away what was written.
+// Tokens says which sync tokens Porta accepts. A failover to a replica that lagged, a
+// restore or an administrator may have removed rows.
 type Tokens struct{ pool *sqlx.DB }
 
 // NewTokens looks for tokens in pool.
 func NewTokens(pool *sqlx.DB) *Tokens { return &Tokens{pool: pool} }
 
-// Missing returns which of the digests, by index and in order, Porta does not
-// accept: no token with it is there, or it has expired, or its owner is gone.
+// Missing returns the digests that Porta does not accept, by index and in order: there
+// is no such token, it has expired, or its owner is gone.
 func (t *Tokens) Missing(ctx context.Context, digests []secret.Text) ([]int, error) {
 	accepted := make(map[string]bool, len(digests))
 	for part := range slices.Chunk(values(digests), lookedFor) {
@@ -52,7 +52,7 @@ SELECT t.value FROM access_tokens t JOIN users u ON u.id = t.owner_id WHERE t.va
 	return missing, nil
 }
 
-// Newest returns when the newest live sync token of each owner was made, by the
+// Newest returns when the newest living sync token of each owner was made, by the
 // server's clock. An owner without one is not in the map.
 func (t *Tokens) Newest(ctx context.Context, owners []int64) (map[int64]time.Time, error) {
 	newest := make(map[int64]time.Time, len(owners))
@@ -73,14 +73,14 @@ SELECT t.owner_id, MAX(t.created_at) AS created FROM access_tokens t
 	return newest, nil
 }
 
-// Accepts tells whether Porta would accept the token with a digest: it is there,
-// lives, and its owner does.
+// Accepts tells whether Porta would accept the token with a digest: it exists, has not
+// expired, and its owner exists.
 func (t *Tenants) Accepts(ctx context.Context, digest secret.Text) (bool, error) {
 	missing, err := NewTokens(t.pool).Missing(ctx, []secret.Text{digest})
 	return err == nil && len(missing) == 0, err
 }
 
-// selectIn reads the rows of a statement with one IN (?) for a list of values.
+// selectIn reads the rows of a statement that has one IN (?) for a list of values.
 func selectIn[Row, T any](ctx context.Context, pool *sqlx.DB, query string, list []T) ([]Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// parametersOf reads the parameters behind a URL's question mark, each of which may
-// stand there once. One that is not known is an error.
+// parametersOf reads the parameters after a URL's question mark. Each may occur once.
+// An unknown one is an error.
 func parametersOf(u *url.URL) (map[string]string, error) {
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, errors.New("the parameters behind ? can't be read")
+		return nil, errors.New("the parameters after ? can't be read")
 	}
 	parameters := make(map[string]string, len(query))
 	for name, values := range query {
@@ -37,7 +37,7 @@ func parametersOf(u *url.URL) (map[string]string, error) {
 // ofTLS are the parameters that [sslOf] reads.
 func ofTLS() []string { return []string{"ssl_mode", "sslca", "sslcert", "sslkey", "sslverify", "tls"} }
 
-// ofRails are the parameters that mean something to Porta's own connections alone.
+// ofRails are the parameters that only Porta's own connections use.
 func ofRails() []string {
 	return []string{
 		"adapter", "advisory_locks", "automatic_reconnect", "charset", "checkout_timeout", "collation", "connect_timeout",
@@ -48,7 +48,7 @@ func ofRails() []string {
 	}
 }
 
-// sslOf is what a URL's parameters say of TLS: mysql2's own, and the Go driver's tls.
+// sslOf reads TLS from a URL's parameters: mysql2's own ones, and the Go driver's tls.
 func sslOf(parameters map[string]string) (SSL, error) {
 	s := SSL{Mode: parameters["ssl_mode"], CA: parameters["sslca"], Cert: parameters["sslcert"], Key: parameters["sslkey"]}
 	for name, modes := range map[string]map[string]string{
@@ -71,7 +71,7 @@ func sslOf(parameters map[string]string) (SSL, error) {
 	return s, nil
 }
 
-// and adds what a URL says of TLS to what the flags say. The two may not contradict
+// and merges what a URL says about TLS with what the flags say. They may not contradict
 // each other.
 func (s SSL) and(other SSL) (SSL, error) {
 	s.Mode, other.Mode = normal(s.Mode), normal(other.Mode)
@@ -92,5 +92,5 @@ func (s SSL) and(other SSL) (SSL, error) {
 	return s, nil
 }
 
-// normal is a mode as mysql2 reads it, which takes capitals and its own prefix.
+// normal returns a mode as mysql2 reads it: in any case, with or without its prefix.
 func normal(mode string) string { return strings.TrimPrefix(strings.ToLower(mode), "ssl_mode_") }

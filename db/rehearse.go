@@ -8,16 +8,15 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// Tried is a statement, or a few that belong together, and what the server says to
-// it.
+// Tried is one statement, or several that belong together, and the server's answer.
 type Tried struct {
 	Name string
 	Err  error
 }
 
-// Rehearse uses each statement of a run and of a purge in a way that matches no row,
-// and so changes nothing. The writer is one of a task that no run has. The INSERT is
-// left to [Inspector.TryGrant].
+// Rehearse uses each statement of a run and of a purge in a way that matches no row, so
+// it changes nothing. Its writer belongs to a task that no run has.
+// [Inspector.TryGrant] tries the INSERT.
 func (i *Inspector) Rehearse(ctx context.Context, w *Writer) []Tried {
 	tenants, tokens, stale := NewTenants(i.pool, ""), NewTokens(i.pool), NewStaleTokens(i.pool)
 	nobody, nothing, now := []int64{0}, []secret.Text{secret.New("")}, time.Now()

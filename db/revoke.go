@@ -20,26 +20,27 @@ const (
 	endedAtOnce = 1000
 )
 
-// Revoked is what became of the older tokens of some tenants. The indexes are those
-// of the digests that were given to [Writer.Revoke].
+// Revoked says what happened to the older tokens. The indexes are those of the digests
+// given to [Writer.Revoke].
 type Revoked struct {
 	Ended int // tokens
-	// Spared are tenants that keep older tokens which are too young to end: a push
-	// of one may still be under way. Revoke them again later.
+	// Spared are tenants that keep older tokens, because these are too young: a push of
+	// one may still be under way. Revoke them again later.
 	Spared []int
-	// Behind are tenants of which nothing was ended: the token given is not there
-	// any more, or another is newer, and Zync may hold that one.
+	// Behind are tenants for which nothing was ended: the given token does not exist
+	// any more, or another one is newer and Zync may hold that one.
 	Behind []int
 }
 
-// Revoke ends the older sync tokens, legacy ones included, of the tenants to whose
-// Zync the tokens with these digests have been delivered. It ends nothing for a
-// tenant unless the newest live token is one of those given, and no token that was
-// made within the time spare before MySQL's present. None of those given is ended:
-// give all that Zync may hold, such as one whose push timed out here and may arrive
-// yet.
+// Revoke ends the older sync tokens of the tenants whose tokens with these digests were
+// delivered. Legacy tokens end too.
 //
-// After an error, part of the work may be done. It may be asked for again.
+// It ends nothing for a tenant unless the newest living token is one of those given. It
+// ends no token that was made within the last spare, by MySQL's clock. It ends none of
+// those given: so give every token that Zync may hold, for example one whose push timed
+// out and may still arrive.
+//
+// After an error, part of the work may be done. Call it again.
 func (w *Writer) Revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (Revoked, error) {
 	var all Revoked
 	for first := 0; first < len(delivered); first += revokedAtOnce {
@@ -91,7 +92,7 @@ func (w *Writer) revoke(ctx context.Context, delivered []secret.Text, spare time
 	return r, err
 }
 
-// tenantsOf returns the accounts of those tokens that live.
+// tenantsOf returns the accounts of those given tokens that have not expired.
 func (w *Writer) tenantsOf(ctx context.Context, given []string) (map[string]int64, error) {
 	var rows []struct {
 		Value   string `db:"value"`
@@ -107,13 +108,13 @@ SELECT t.value, u.account_id FROM access_tokens t JOIN users u ON u.id = t.owner
 	return tenants, err
 }
 
-// tokensOf are the live sync tokens of some accounts, of whatever user.
+// tokensOf selects the living sync tokens of some accounts, of any user.
 const tokensOf = `
   FROM users u JOIN access_tokens t ON t.owner_id = u.id
  WHERE u.account_id IN (?) AND ` + isSyncToken + ` AND ` + lives
 
-// newestOf returns the digest of each account's newest live sync token. Ids tell
-// the order of two that were made in one second.
+// newestOf returns the digest of each account's newest living sync token. If two were
+// made in the same second, the higher id is the newer one.
 func (w *Writer) newestOf(ctx context.Context, accounts []int64) (map[int64]string, error) {
 	if len(accounts) == 0 {
 		return nil, nil //nolint:nilnil // there is none
@@ -135,7 +136,7 @@ SELECT n.account_id, n.created, n.value FROM (
 	return newest, err
 }
 
-// endOlder ends the other tokens of some accounts, but for those that are too young.
+// endOlder ends the other tokens of some accounts, except those that are too young.
 func (w *Writer) endOlder(ctx context.Context, accounts []int64, given []string, spare time.Duration) (ended int, err error) {
 	for {
 		var ids []int64
@@ -154,21 +155,21 @@ func (w *Writer) endOlder(ctx context.Context, accounts []int64, given []string,
 	}
 }
 
-// end ends the life of sync tokens.
+// end expires sync tokens.
 func (w *Writer) end(ctx context.Context, ids []int64) (int, error) {
 	return execIn(ctx, w, `
 UPDATE access_tokens SET expires_at = UTC_TIMESTAMP() - INTERVAL 1 SECOND, updated_at = UTC_TIMESTAMP()
  WHERE id IN (?) AND `+isSyncToken, ids)
 }
 
-// withOlder returns those accounts that still have other tokens.
+// withOlder returns the accounts that still have other tokens.
 func (w *Writer) withOlder(ctx context.Context, accounts []int64, given []string) (left []int64, err error) {
 	err = w.selectIn(ctx, &left, `SELECT DISTINCT u.account_id`+tokensOf+` AND t.value NOT IN (?)`, accounts, given)
 	return left, err
 }
 
-// selectIn reads rows through the writer, with IN (?) for each list among the
-// arguments.
+// selectIn reads rows through the writer. The query has one IN (?) for each list among
+// the arguments.
 func (w *Writer) selectIn(ctx context.Context, rows any, query string, args ...any) error {
 	query, args, err := sqlx.In(query, args...)
 	if err != nil {

@@ -10,32 +10,32 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Server is what a server says of itself.
+// Server is what a server says about itself.
 type Server struct {
 	Version      string
-	ReadOnly     bool     // it takes no writes of ours
+	ReadOnly     bool     // it refuses our writes
 	ReadOnlyBy   []string // the variables that say so
 	BinaryLog    bool
 	BinlogFormat string
 	Cipher       string // of this connection; empty for plain text
-	// Cluster is the kind of cluster that the server belongs to, "Galera" or "group
-	// replication", and empty where it stands alone. GET_LOCK is one node's: it
-	// fences only schedulers that write through the same node.
+	// Cluster is "Galera" or "group replication", or empty if the server is alone.
+	// GET_LOCK is local to a node: it fences only schedulers that write through the
+	// same node.
 	Cluster string
 	Members int // of the cluster, as far as known
-	// Connections is how many connections this user may have at a time; 0 is no
-	// limit. A run needs two, the daemon's two tasks four.
+	// Connections is how many connections this user may have at a time; 0 means no
+	// limit. A run needs two, and the daemon's two tasks need four.
 	Connections int
-	// Odd are defaults of the server that would change what our statements mean.
-	// The sessions set them anew. Other programs may need to know.
+	// Odd are defaults of the server that would change what our statements mean. Our
+	// sessions override them. Other programs may not.
 	Odd []string
 }
 
-// Server asks the server what it is.
+// Server asks the server about itself.
 func (i *Inspector) Server(ctx context.Context) (s Server, err error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	// One connection for all: the user may have no more.
+	// Use one connection for all questions: the user may not have more.
 	conn, err := i.pool.Connx(ctx)
 	if err != nil {
 		return s, fmt.Errorf("connect: %w", scrub(err))
@@ -58,7 +58,7 @@ func (i *Inspector) Server(ctx context.Context) (s Server, err error) {
 		return s, fmt.Errorf("ask the server: %w", scrub(err))
 	}
 	s.BinaryLog, s.BinlogFormat, s.Cipher = on(variables["log_bin"]), variables["binlog_format"], status["ssl_cipher"]
-	// Our sessions set tx_read_only and transaction_read_only anew.
+	// Our sessions override tx_read_only and transaction_read_only.
 	for _, name := range []string{"read_only", "super_read_only", "innodb_read_only", "offline_mode"} {
 		if on(variables[name]) {
 			s.ReadOnlyBy = append(s.ReadOnlyBy, name)
@@ -73,7 +73,7 @@ func (i *Inspector) Server(ctx context.Context) (s Server, err error) {
 	return s, nil
 }
 
-// show reads names, in lower case, and values.
+// show reads names, in lower case, and their values.
 func show(ctx context.Context, conn *sqlx.Conn, query string) (map[string]string, error) {
 	var rows []struct {
 		Name  string `db:"Variable_name"`
@@ -89,7 +89,7 @@ func show(ctx context.Context, conn *sqlx.Conn, query string) (map[string]string
 	return values, nil
 }
 
-// cluster finds out what the server belongs to.
+// cluster finds out what kind of cluster the server belongs to.
 func (s *Server) cluster(ctx context.Context, conn *sqlx.Conn, variables, status map[string]string) {
 	switch {
 	case on(variables["wsrep_on"]):
@@ -97,12 +97,12 @@ func (s *Server) cluster(ctx context.Context, conn *sqlx.Conn, variables, status
 		s.Members, _ = strconv.Atoi(status["wsrep_cluster_size"])
 	case variables["group_replication_group_name"] != "":
 		s.Cluster = "group replication"
-		// Not every user may see the members; then their number is not known.
+		// Not every user may see the members. Then their number is not known.
 		_ = conn.GetContext(ctx, &s.Members, `SELECT COUNT(*) FROM performance_schema.replication_group_members`)
 	}
 }
 
-// oddOf are the defaults that differ from MySQL's own.
+// oddOf returns the variables whose values differ from MySQL's own defaults.
 func oddOf(variables map[string]string) (odd []string) {
 	for name, usual := range map[string][]string{
 		"sql_select_limit": {everyRow}, "sql_safe_updates": {"OFF"}, "autocommit": {"ON"}, "init_connect": {""},
@@ -116,7 +116,7 @@ func oddOf(variables map[string]string) (odd []string) {
 	return odd
 }
 
-// on reads a variable that is ON, OFF, or a number or word that means one of them.
+// on reads a variable that is ON or OFF, or a number or word that means the same.
 func on(value string) bool {
 	switch strings.ToUpper(value) {
 	case "", "OFF", "0", "NO":

@@ -10,29 +10,29 @@ import (
 )
 
 const (
-	// everyRow is MySQL's largest number, and its word for "no limit".
+	// everyRow is MySQL's largest number. It means "no limit".
 	everyRow = "18446744073709551615"
-	// sqlMode is strict, so that a value that does not fit is an error and not cut.
-	// It knows no ANSI_QUOTES and no NO_BACKSLASH_ESCAPES, and allows comparisons
-	// with the date 0000-00-00, which old rows may hold.
+	// sqlMode is strict: a value that does not fit is an error and is not cut. It has
+	// no ANSI_QUOTES and no NO_BACKSLASH_ESCAPES. It allows comparisons with the date
+	// 0000-00-00, which old rows may have.
 	sqlMode = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
-	// lockWait is how many seconds a statement waits for a lock of another
-	// transaction on a row or a table. Porta's own transactions on these rows last
-	// milliseconds; a migration of its tables may last hours.
+	// lockWait is how many seconds a statement waits for another transaction's lock on
+	// a row or a table. Porta's own transactions on these rows last milliseconds. A
+	// migration of its tables may last hours.
 	lockWait = 5
-	// isolation needs a statement of its own: MariaDB and MySQL name the variable
-	// differently.
+	// isolation needs a statement of its own, because MariaDB and MySQL name the
+	// variable differently.
 	isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"
 )
 
-// sessionSettings replace what the server's defaults, its init_connect or the
-// user's limits would give a connection. They are sent as one SET. Each could
-// change what our statements do:
+// sessionSettings override what the server's defaults, its init_connect or the user's
+// limits would give a connection. They are sent as one SET. Each of these could change
+// what our statements do:
 //
 //   - sql_select_limit and sql_big_selects cut or refuse lists of tenants;
 //   - autocommit and completion_type leave rows uncommitted or end connections;
 //   - sql_safe_updates and sql_auto_is_null change what a WHERE means;
-//   - a time limit of the server ends a purge's statements over and over.
+//   - a time limit of the server would end each statement of a purge.
 func sessionSettings() map[string]string {
 	return map[string]string{
 		"time_zone":                "'+00:00'",
@@ -49,14 +49,14 @@ func sessionSettings() map[string]string {
 		"collation_connection":     "utf8mb4_general_ci",
 		"lock_wait_timeout":        fmt.Sprint(lockWait),
 		"innodb_lock_wait_timeout": fmt.Sprint(lockWait),
-		// A server that drops idle connections after seconds would drop ours, too.
+		// A server that closes idle connections after seconds would close ours, too.
 		"wait_timeout": fmt.Sprint(int(2*connLife/time.Second)) + statementLimit(readTimeout),
 	}
 }
 
-// statementLimit has the server end a statement whose caller has left. It stands
-// behind a value of a SET, in comments that MySQL alone (it limits nothing but
-// SELECT) or MariaDB alone reads.
+// statementLimit makes the server end a statement whose caller has gone. It is appended
+// to a SET, in comments that only MySQL or only MariaDB reads. MySQL limits nothing but
+// SELECT.
 func statementLimit(limit time.Duration) string {
 	return fmt.Sprintf(" /*!80000 , max_execution_time = %d */ /*M! , max_statement_time = %d */",
 		limit.Milliseconds(), int(limit.Seconds()))

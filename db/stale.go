@@ -9,15 +9,15 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// StaleToken is a sync token that Porta's own janitor would delete: expired, or
-// made before sync tokens expired at all.
+// StaleToken is a sync token that Porta's own janitor would delete: it has expired, or
+// was made before sync tokens expired.
 type StaleToken struct {
 	ID        int64        `db:"id"`
 	CreatedAt sql.NullTime `db:"created_at"`
-	// Legacy is set where the token never expires: Porta still accepts it, and
-	// Zync may hold it.
+	// Legacy is true if the token never expires. Porta still accepts it, and Zync may
+	// hold it.
 	Legacy bool `db:"legacy"`
-	// TenantID is the owner's account; NULL where there is no such user.
+	// TenantID is the owner's account. It is NULL if there is no such user.
 	TenantID sql.NullInt64 `db:"account_id"`
 }
 
@@ -27,14 +27,14 @@ type StaleTokens struct{ pool *sqlx.DB }
 // NewStaleTokens lists the stale tokens in pool.
 func NewStaleTokens(pool *sqlx.DB) *StaleTokens { return &StaleTokens{pool: pool} }
 
-// expired is true of tokens past their life by the server's clock and by ours,
-// whichever is behind: neither alone may end a token that still lives.
+// expired is true for tokens that have expired by the server's clock and by ours. One
+// clock alone may be wrong, and a token that still lives must not be deleted.
 const expired = `expires_at < UTC_TIMESTAMP() AND expires_at < ?`
 
-// Page looks at up to rows access tokens with an id above after, of whatever name
-// and age, and returns those that are stale sync tokens at now. next is the last id
-// that was looked at, from which the next page goes on. It is after itself at the
-// end of the table. So each statement is bounded, however few tokens are stale.
+// Page looks at up to rows access tokens with an id above after, of any name and age.
+// It returns those that are stale sync tokens at now. next is the last id that it
+// looked at; the next page begins after it. At the end of the table next is after. So
+// each statement is bounded, however few tokens are stale.
 func (s *StaleTokens) Page(ctx context.Context, after int64, now time.Time, rows int) (page []StaleToken, next int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -56,8 +56,8 @@ SELECT t.id, t.created_at, t.expires_at IS NULL AS legacy, u.account_id
 	return page, next, nil
 }
 
-// PurgeExpired deletes the sync tokens with an id above after and up to last that
-// have expired at now, and returns how many that were. The caller bounds the span.
+// PurgeExpired deletes the sync tokens with an id above after and up to last that have
+// expired at now. It returns how many there were. The caller limits the range.
 func (w *Writer) PurgeExpired(ctx context.Context, after, last int64, now time.Time) (int, error) {
 	n, err := w.exec(ctx, `DELETE FROM access_tokens WHERE id > ? AND id <= ? AND `+isSyncToken+` AND `+expired, after, last, now)
 	if err != nil {
@@ -66,8 +66,8 @@ func (w *Writer) PurgeExpired(ctx context.Context, after, last int64, now time.T
 	return n, nil
 }
 
-// PurgeLegacy deletes those of ids that are sync tokens without an expiry, and
-// returns how many that were.
+// PurgeLegacy deletes the tokens with these ids if they are sync tokens without an
+// expiry. It returns how many there were.
 func (w *Writer) PurgeLegacy(ctx context.Context, ids []int64) (int, error) {
 	n, err := execIn(ctx, w, `DELETE FROM access_tokens WHERE id IN (?) AND `+isSyncToken+` AND expires_at IS NULL`, ids)
 	if err != nil {

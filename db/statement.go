@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// errTooLarge says that a statement was not sent: the server would refuse it and
-// close the connection.
+// errTooLarge means that a statement was not sent: the server would refuse it and close
+// the connection.
 var errTooLarge = errors.New("the statement is larger than the server's max_allowed_packet")
 
 // exec runs one statement that changes rows, and returns how many it changed.
@@ -28,7 +28,7 @@ func (w *Writer) exec(ctx context.Context, query string, args ...any) (n int, er
 	return n, err
 }
 
-// sizeOf is an upper bound on a statement's size in bytes, with its arguments in it.
+// sizeOf is an upper bound for a statement's size in bytes, with its arguments.
 func sizeOf(query string, args []any) int {
 	const number = 32 // or a date, with quotes
 	size := len(query)
@@ -42,8 +42,8 @@ func sizeOf(query string, args []any) int {
 	return size
 }
 
-// do carries out one statement, on the writer's connection and no other, again
-// where it gave way to another transaction.
+// do runs one statement on the writer's connection. It tries again if the statement
+// lost to another transaction.
 func (w *Writer) do(ctx context.Context, statement func(ctx context.Context) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,8 +69,8 @@ func (w *Writer) doOnce(ctx context.Context, statement func(ctx context.Context)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	// A statement that was sent is waited for, even where ctx ends: to abandon it
-	// is to lose the connection, and the knowledge of what it did.
+	// A statement that was sent is waited for, even if ctx ends. To abandon it means to
+	// lose the connection, and to not know what it did.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	err := statement(bounded)
@@ -90,9 +90,8 @@ func gaveWay(err error) bool {
 	return n == 1213 || n == 1205
 }
 
-// useless tells whether the server's answer is that nothing more can be written
-// through the connection. Either the server closes it, or it has become a replica;
-// a new connection may find the primary.
+// useless tells whether the connection can't be used for writing any more. The server
+// closes it, or has become a replica. A new connection may find the primary.
 func useless(err error) bool {
 	switch number(err) {
 	case 1053, 1153, 1927, 3169, 4031: // shutdown, packet too large, killed, idle for too long

@@ -9,33 +9,33 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// ErrNoMaster says that accounts has no row with master = 1: this is no Porta
-// database, or one that was never set up.
+// ErrNoMaster means that accounts has no row with master = 1. This is not Porta's
+// database, or it was never set up.
 var ErrNoMaster = errors.New("no master account: accounts has no row with master = 1")
 
-// ErrNotAdvancing says that MySQL returned tenants that do not lie behind the
-// place that was asked for. A list that went on from there might never end.
+// ErrNotAdvancing means that MySQL returned tenants that do not come after the given
+// place. A list that continued from there might never end.
 var ErrNotAdvancing = errors.New("the list of tenants does not advance")
 
-// Tenant is a provider account of Porta with the user that its sync token
-// belongs to.
+// Tenant is a provider account of Porta with the user who owns its sync token.
 type Tenant struct {
 	ID int64 `db:"id"`
-	// Host is the admin host (accounts.self_domain), as found: it may be NULL.
+	// Host is the admin host (accounts.self_domain), as it is in the row. It may be
+	// NULL.
 	Host sql.NullString `db:"self_domain"`
-	// OwnerID is the impersonation admin, else the first admin; NULL where the
-	// tenant has neither, or where it was not looked up.
+	// OwnerID is the impersonation admin, or else the first admin. It is NULL if the
+	// tenant has neither, or if it was not looked up.
 	OwnerID sql.NullInt64 `db:"owner_id"`
-	// OwnerTenantID is the owner's users.tenant_id, and what the token's is to
-	// be: NULL for the master account, as Porta's trigger has it.
+	// OwnerTenantID is the owner's users.tenant_id, which becomes the token's. It is
+	// NULL for the master account, as Porta's trigger does it.
 	OwnerTenantID sql.NullInt64 `db:"owner_tenant_id"`
 
 	// Created is accounts.created_at as MySQL writes it, with as many digits as the
 	// column has. It may be NULL or 0000-00-00 00:00:00.
 	Created sql.NullString `db:"created"`
 	Master  bool           `db:"is_master"`
-	// Approved tells whether Porta accepts the tenant's tokens now: it refuses valid
-	// ones of a tenant in any other state.
+	// Approved tells whether Porta accepts the tenant's tokens now. In any other state
+	// it refuses valid ones.
 	Approved bool `db:"approved"`
 }
 
@@ -46,14 +46,14 @@ type Tenants struct {
 	masterID      int64
 }
 
-// NewTenants lists the tenants in pool; impersonation is the username of the
+// NewTenants lists the tenants in pool. impersonation is the username of the
 // impersonation admin.
 func NewTenants(pool *sqlx.DB, impersonation string) *Tenants {
 	return &Tenants{pool: pool, impersonation: impersonation}
 }
 
-// selectTenants finds each account's owner as Porta does: the impersonation
-// admin, else the admin of another name with the lowest id.
+// selectTenants finds each account's owner as Porta does: the impersonation admin, or
+// else the admin with another name and the lowest id.
 const selectTenants = `
 SELECT t.id, t.self_domain, CAST(t.created_at AS CHAR) AS created, COALESCE(t.master, 0) = 1 AS is_master,
        COALESCE(t.state, '') = 'approved' AS approved, o.id AS owner_id,
@@ -65,14 +65,14 @@ SELECT t.id, t.self_domain, CAST(t.created_at AS CHAR) AS created, COALESCE(t.ma
   LEFT JOIN users o ON o.id = t.owner_id
  ORDER BY t.created_at, t.id`
 
-// The list runs over the key (provider_account_id, created_at) with the primary
-// key behind it, from two sides of the cursor, so that no page scans what
-// another has read and none touches a buyer's row. Neither column changes in an
-// account's life: nobody is missed or met twice.
+// The list uses the key (provider_account_id, created_at), followed by the primary key,
+// and reads from the cursor on. So no page scans what another page has read, and none
+// reads a buyer's row. Neither column changes while an account exists, so nobody is
+// missed or met twice.
 //
-// The master's id is bounded from both sides and not equated: of an equality
-// MariaDB makes a lookup by the id alone, and walks over all that lies before the
-// cursor to come to it, so that a list would cost the square of its length.
+// The master's id has a lower and an upper bound in place of an equality. For an
+// equality MariaDB looks up the id alone, and walks over all rows before the cursor.
+// Then the cost of a list would grow with the square of its length.
 const pageOfAccounts = `
 SELECT p.id, p.self_domain, CAST(p.created_at AS CHAR) AS created, FALSE AS is_master,
        COALESCE(p.state, '') = 'approved' AS approved FROM (
@@ -89,9 +89,9 @@ const accountsByID = `
   SELECT id, self_domain, created_at, master, state FROM accounts
    WHERE id IN (?) AND (provider = 1 OR master = 1)`
 
-// Page returns up to limit tenants after the cursor, in every state, and the
-// cursor behind them. An empty page is the end. Owners are not looked up: that is
-// most of the work, and most tenants of a run that is taken up again need none.
+// Page returns up to limit tenants after the cursor, in every state, and the cursor
+// after them. An empty page is the end. It does not look up owners: that is most of the
+// work, and most tenants of a continued run need none.
 func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, Cursor, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -121,7 +121,7 @@ func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, 
 	return page, next, nil
 }
 
-// first returns the master account and what follows it.
+// first returns the master account and the tenants after it.
 func (t *Tenants) first(ctx context.Context, limit int) ([]Tenant, Cursor, error) {
 	if err := t.findMaster(ctx); err != nil {
 		return nil, Cursor{}, err
@@ -149,8 +149,8 @@ func (t *Tenants) findMaster(ctx context.Context) error {
 	return nil
 }
 
-// ByID returns those of ids that are tenants, with their owners; the others are
-// left out.
+// ByID returns the tenants among ids, with their owners. It leaves out ids that are not
+// tenants.
 func (t *Tenants) ByID(ctx context.Context, ids []int64) ([]Tenant, error) {
 	if len(ids) == 0 {
 		return nil, nil

@@ -21,7 +21,7 @@ const (
 	SSLVerifyIdentity = "verify_identity"
 )
 
-// SSL says how connections to MySQL are encrypted. The zero value is plain text.
+// SSL says how connections to MySQL are encrypted. The zero value means plain text.
 type SSL struct {
 	Mode string // one of the SSL… constants, in any case; empty is SSLVerifyIdentity with a CA, else SSLDisabled
 	CA   string // a PEM file
@@ -29,7 +29,7 @@ type SSL struct {
 	Key  string
 }
 
-// Effective is the mode in force.
+// Effective is the mode that is used.
 func (s SSL) Effective() string {
 	switch {
 	case s.Mode != "":
@@ -37,7 +37,7 @@ func (s SSL) Effective() string {
 	case s.CA != "":
 		return SSLVerifyIdentity
 	case s.Cert != "":
-		return SSLRequired // a certificate of ours is of no use in plain text
+		return SSLRequired // a client certificate is useless in plain text
 	}
 	return SSLDisabled
 }
@@ -53,9 +53,9 @@ func (s SSL) Config(server string) (*tls.Config, error) {
 	case SSLDisabled:
 		return nil, nil //nolint:nilnil // the driver takes nil for plain text
 	case SSLRequired, SSLPreferred:
-		cfg.InsecureSkipVerify = true // that is what they promise: encryption, no identity
+		cfg.InsecureSkipVerify = true // these modes promise encryption and no identity
 	case SSLVerifyCA:
-		cfg.InsecureSkipVerify = true // the chain is verified below; only the host's name is not
+		cfg.InsecureSkipVerify = true // the chain is verified below, the host's name is not
 		cfg.VerifyConnection = func(state tls.ConnectionState) error { return verifyChain(state, cfg.RootCAs) }
 	case SSLVerifyIdentity:
 	default:
@@ -77,7 +77,7 @@ func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
 	return err
 }
 
-// ssl is what the options and the URL together say of TLS.
+// ssl merges what the options and the URL say about TLS.
 func (o Options) ssl() (SSL, error) {
 	if o.URL.Empty() {
 		return o.SSL, nil
@@ -97,9 +97,9 @@ func (o Options) ssl() (SSL, error) {
 	return o.SSL.and(given)
 }
 
-// CheckTLS tells what is wrong with TLS: files that can't be read, a mode that is
-// not known, options and a URL that contradict each other. A URL that can't be read
-// at all is left to [ParseURL].
+// CheckTLS returns what is wrong with TLS: a file that can't be read, an unknown mode,
+// options and a URL that contradict each other. It leaves a URL that can't be read to
+// [ParseURL].
 func (o Options) CheckTLS() error {
 	ssl := o.SSL
 	if _, err := ParseURL(o.URL); err == nil {
@@ -111,7 +111,7 @@ func (o Options) CheckTLS() error {
 	return err
 }
 
-// SSLMode is the mode in force, by the options and the URL.
+// SSLMode is the mode that is used, from the options and the URL.
 func (o Options) SSLMode() string {
 	ssl, _ := o.ssl() // [Options.CheckTLS] says what is wrong with it
 	return ssl.Effective()

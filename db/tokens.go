@@ -20,9 +20,8 @@ const (
 	syncTokenAccess = "ro"
 )
 
-// isSyncToken is true of sync tokens alone. Porta's collation compares case, but
-// takes trailing blanks for nothing; the cast makes every byte count, whatever
-// the collation.
+// isSyncToken is true for sync tokens only. Porta's collation compares case but ignores
+// trailing blanks. The cast compares every byte, whatever the collation.
 const isSyncToken = `CAST(name AS BINARY) = CAST('` + SyncTokenName + `' AS BINARY)`
 
 // NewToken is a sync token to be written.
@@ -32,8 +31,8 @@ type NewToken struct {
 	Digest   secret.Text // as Porta stores it, scheme included
 }
 
-// Delete removes the sync tokens with these digests and returns how many there
-// were. It is for tokens that are certain to be in nobody's hands.
+// Delete removes the sync tokens with these digests and returns how many there were.
+// Use it only for tokens that nobody can hold.
 func (w *Writer) Delete(ctx context.Context, digests []secret.Text) (int, error) {
 	if len(digests) == 0 {
 		return 0, nil
@@ -53,10 +52,10 @@ func values(digests []secret.Text) []string {
 	return values
 }
 
-// listed is how many values stand in one statement at most.
+// listed is how many values one statement has at most.
 const listed = 1000
 
-// execIn is exec of a statement with one IN (?) for a list of values, in as many
+// execIn runs a statement that has one IN (?) for a list of values. It uses as many
 // statements as the list needs.
 func execIn[T any](ctx context.Context, w *Writer, query string, list []T, args ...any) (total int, err error) {
 	for part := range slices.Chunk(list, listed) {

@@ -14,15 +14,14 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// connectTimeout bounds the dialling and handshake of one connection.
+// connectTimeout limits the connection and handshake.
 const connectTimeout = 5 * time.Second
 
-// ParseURL turns a URL as Porta writes it (mysql2:// or mysql://, percent-encoded
-// user and password) into the driver's configuration, but for TLS. Of the
-// parameters, "socket" names a Unix socket, those of TLS are read by
-// [Options.CheckTLS], and Rails' own (encoding, pool, reconnect, …) are for Rails.
-// Any other is an error that names it. No error quotes the URL, which holds a
-// password.
+// ParseURL converts a URL as Porta writes it (mysql2:// or mysql://, with
+// percent-encoded user and password) into the driver's configuration, without TLS. Of
+// the parameters, "socket" names a Unix socket. [Options.CheckTLS] reads those of TLS.
+// Those of Rails (encoding, pool, reconnect, …) are ignored. Any other is an error that
+// names it. No error quotes the URL, which has a password in it.
 func ParseURL(raw secret.Text) (*mysql.Config, error) {
 	u, err := parse(raw.Reveal())
 	if err != nil {
@@ -77,7 +76,7 @@ func parse(raw string) (*url.URL, error) {
 	return nil, errors.New("not a URL (a special character in the password must be percent-encoded)")
 }
 
-// misquoted says what a shell, an editor or a Secret has put around the URL.
+// misquoted finds what a shell, an editor or a Secret has added to the URL.
 func misquoted(raw string) error {
 	switch {
 	case strings.HasSuffix(raw, "\n"), strings.HasSuffix(raw, "\r"):
@@ -115,9 +114,9 @@ func newConfig() *mysql.Config {
 	cfg.Loc = time.UTC
 	cfg.ParseTime = true
 	cfg.Timeout = connectTimeout
-	// One round trip a statement: no prepare before and no close after it.
+	// One round trip for a statement: no prepare before it and no close after it.
 	cfg.InterpolateParams = true
-	cfg.Logger = &mysql.NopLogger{} // it reports what the caller is told anyway
+	cfg.Logger = &mysql.NopLogger{} // the caller gets the same as an error
 	cfg.Params = sessionSettings()
 	return cfg
 }

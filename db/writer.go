@@ -12,29 +12,29 @@ import (
 )
 
 var (
-	// ErrFenced says that another connection holds the task's lock: somebody else
-	// may write, and we may not. The error's text says who that is.
+	// ErrFenced means that another connection holds the task's lock, so we may not
+	// write. The error's text says who it is.
 	ErrFenced = errors.New("another scheduler holds the writer's lock in MySQL")
-	// ErrWriterLost says that the writer's connection is gone and its lock with
-	// it. Whether its last statement took effect is not known.
+	// ErrWriterLost means that the writer's connection is gone, and its lock with it.
+	// Nobody knows whether its last statement took effect.
 	ErrWriterLost = errors.New("lost the connection that holds the writer's lock")
 )
 
 const (
 	writeTimeout = 10 * time.Second // one statement, its retries not counted
-	// writeLimit has MariaDB end a statement before we give it up, so that its
-	// connection and its lock are kept.
+	// writeLimit makes MariaDB end a statement before we give it up, so that we keep
+	// the connection and its lock.
 	writeLimit   = 8 * time.Second
 	closeTimeout = 2 * time.Second
-	// conflictTries bounds how often a statement is tried that lost a deadlock
-	// (1213) or waited in vain for a lock (1205).
+	// conflictTries limits how often a statement is tried that lost a deadlock (1213)
+	// or waited in vain for a lock (1205).
 	conflictTries = 10
 )
 
-// Writer is the one connection through which a task changes rows. It holds
-// GET_LOCK for as long as it lives, so that of two schedulers that both believe
-// to lead only one can write. It is never replaced behind the caller's back: once
-// lost, every call returns [ErrWriterLost].
+// Writer is the one connection through which a task changes rows. It holds GET_LOCK
+// until it is closed. So if two schedulers both believe that they lead, only one can
+// write. It is never replaced silently: once it is lost, every call returns
+// [ErrWriterLost].
 type Writer struct {
 	conn   *sqlx.Conn
 	self   session
@@ -57,15 +57,15 @@ func (w *Writer) Skew() time.Duration {
 	return w.clock.skew
 }
 
-// Lost returns nil while the writer can be used, and why not otherwise.
+// Lost returns nil while the writer can be used, and otherwise the reason.
 func (w *Writer) Lost() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.lost
 }
 
-// keepAlive looks at the server's clock again and again, so that the server does
-// not close the connection as idle.
+// keepAlive reads the server's clock regularly, so that the server does not close the
+// connection as idle.
 func (w *Writer) keepAlive(ctx context.Context, every time.Duration) {
 	defer close(w.done)
 	tick := time.NewTicker(every)
@@ -82,7 +82,7 @@ func (w *Writer) keepAlive(ctx context.Context, every time.Duration) {
 	}
 }
 
-// Close gives the lock back and the connection up. It is safe to call twice.
+// Close releases the lock and closes the connection. It may be called twice.
 func (w *Writer) Close() error {
 	w.stop()
 	<-w.done
@@ -93,7 +93,7 @@ func (w *Writer) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	// SELECT and not DO: Vitess knows lock functions there alone.
+	// SELECT and not DO, because Vitess knows lock functions only there.
 	_, err := w.conn.ExecContext(ctx, "SELECT RELEASE_LOCK(?)", w.lock)
 	if err != nil {
 		err = fmt.Errorf("release the writer's lock: %w", scrub(err))
@@ -104,20 +104,20 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// lose gives the connection up for a reason. The caller holds w.mu.
+// lose closes the connection for a reason. The caller holds w.mu.
 func (w *Writer) lose(reason error) error {
 	w.lost = fmt.Errorf("%w: %w", ErrWriterLost, reason)
 	w.discard()
 	if !serverSaid(reason) {
-		// The server may know nothing of it, and go on with the statement under the
-		// lock for as long as that takes.
+		// The server may not know it yet, and go on with the statement and the lock for
+		// as long as that takes.
 		w.opener.bury(w.self)
 	}
 	return w.lost
 }
 
-// discard closes the connection instead of handing it back to the pool, with
-// the session's settings and perhaps its lock still on it.
+// discard closes the connection. It does not go back to the pool, because it has the
+// session's settings and perhaps still the lock.
 func (w *Writer) discard() {
 	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = w.conn.Close()

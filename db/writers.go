@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// openTimeout bounds the opening of a writer, the end of a lost one included.
+	// openTimeout limits the opening of a writer, including the end of a lost one.
 	openTimeout = 15 * time.Second
-	// lingerWait is how many seconds a lost connection of ours is waited for after
-	// it was killed.
+	// lingerWait is how many seconds we wait for a lost connection of ours after it was
+	// killed.
 	lingerWait = 5
 	// lostKept is how many lost connections are remembered.
 	lostKept = 8
@@ -28,28 +28,28 @@ const (
 type WriterOptions struct {
 	// Task names the lock, together with the database: see [LockName].
 	Task string
-	// LeaseLife is the life of the lease under which the caller works: the
-	// server closes a writer that says nothing for twice as long, so that one
-	// that is frozen or cut off keeps nobody waiting.
+	// LeaseLife is the life of the lease under which the caller works. The server
+	// closes a writer that is silent for twice as long. So a frozen or disconnected
+	// writer keeps nobody waiting.
 	LeaseLife time.Duration
-	// MaxSkew is how far MySQL's clock and ours may differ before no writer is
-	// to be had: the rows' times are the server's, and whichever clock is wrong,
-	// tokens must live.
+	// MaxSkew is the largest difference between MySQL's clock and ours. If it is
+	// larger, no writer is opened. The rows have the server's times, and tokens must
+	// live long enough whichever clock is wrong.
 	MaxSkew time.Duration
 }
 
-// LockName is the name of GET_LOCK for a task on a database. Such names are the
-// server's, have 64 characters at most, and are the same in any case. The
-// scheduler's own name is no part of it: two schedulers with different names must
-// not write to one database at a time.
+// LockName is the name of GET_LOCK for a task on a database. Lock names belong to the
+// server, have 64 characters at most, and ignore case. The scheduler's own name is not
+// in it: two schedulers with different names must not write to one database at the same
+// time.
 func LockName(database, task string) string {
 	sum := sha256.Sum256([]byte(database))
 	return "token-scheduler:" + task + ":" + hex.EncodeToString(sum[:])[:24]
 }
 
 // Writers opens a task's writers, one after the other. It remembers the connections
-// that it lost: the server may not have noticed yet that one of them is gone, and
-// still hold the lock for it.
+// that it lost: the server may not have noticed yet that one is gone, and may still
+// hold the lock for it.
 type Writers struct {
 	pool *sqlx.DB
 	o    WriterOptions
@@ -61,10 +61,10 @@ type Writers struct {
 // NewWriters opens writers on connections of pool.
 func NewWriters(pool *sqlx.DB, o WriterOptions) *Writers { return &Writers{pool: pool, o: o} }
 
-// Open takes a connection of its own and the lock on it. The error is [ErrFenced]
-// where another scheduler holds the lock. Where a lost writer of ours holds it, its
-// connection is killed, for which no right is needed; the error is any other where
-// that takes too long, and a later Open may succeed.
+// Open takes a connection and the lock on it. The error is [ErrFenced] if another
+// scheduler holds the lock. If a lost writer of this process holds it, that connection
+// is killed, which needs no right. If that takes too long, the error is another one,
+// and a later Open may succeed.
 func (o *Writers) Open(ctx context.Context) (*Writer, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
@@ -115,14 +115,14 @@ SELECT CONNECTION_ID() AS id, IF(@@lower_case_table_names = 0, DATABASE(), LOWER
 	return w.check(ctx)
 }
 
-// check makes sure that the lock is where it should be, and that the clocks agree.
+// check makes sure that the lock is on this connection, and that the clocks agree.
 func (w *Writer) check(ctx context.Context) error {
 	var server struct {
 		Holds bool      `db:"holds"`
 		Now   time.Time `db:"now"`
 	}
-	// A proxy that shares connections gives the lock to one and the next
-	// statement to another; then the lock fences nothing.
+	// A proxy that shares connections may run the lock and the next statement on
+	// different ones. Then the lock fences nothing.
 	if err := w.conn.GetContext(ctx, &server, `
 SELECT COALESCE(IS_USED_LOCK(?) = CONNECTION_ID(), 0) AS holds, UTC_TIMESTAMP(6) AS now`, w.lock); err != nil {
 		return fmt.Errorf("check the writer's lock: %w", scrub(err))
@@ -135,7 +135,8 @@ SELECT COALESCE(IS_USED_LOCK(?) = CONNECTION_ID(), 0) AS holds, UTC_TIMESTAMP(6)
 	return err
 }
 
-// take takes the lock, from a lost connection of ours where one has it.
+// take takes the lock. If a lost connection of this process holds it, it ends that
+// connection first.
 func (o *Writers) take(ctx context.Context, w *Writer) error {
 	if got, err := w.getLock(ctx, 0); err != nil || got {
 		return err
@@ -146,10 +147,11 @@ func (o *Writers) take(ctx context.Context, w *Writer) error {
 	}
 	ours := o.knows(has.session)
 	if ours {
-		// An error says that it has ended, or that it can't be ended: the wait tells.
+		// An error means that it has ended, or that it can't be ended. The wait shows
+		// which.
 		_, _ = w.conn.ExecContext(ctx, fmt.Sprintf("KILL %d", has.ID))
 	}
-	if ours || has.ID == 0 { // or it was given back meanwhile
+	if ours || has.ID == 0 { // or it was released meanwhile
 		if got, err := w.getLock(ctx, lingerWait); err != nil || got {
 			return err
 		}
@@ -171,7 +173,7 @@ func (w *Writer) getLock(ctx context.Context, seconds int) (bool, error) {
 // remember notes a connection that may still hold the lock.
 func (o *Writers) remember(s session) {
 	if s.Host == "" {
-		return // it never came as far as the lock, or can't be told from another's
+		return // it never took the lock, or can't be told from another process's
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -185,7 +187,7 @@ func (o *Writers) knows(s session) bool {
 	return slices.Contains(o.lost, s)
 }
 
-// bury has the server end a lost connection, if it answers at all.
+// bury makes the server end a lost connection, if the server answers.
 func (o *Writers) bury(s session) {
 	o.remember(s)
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
