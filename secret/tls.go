@@ -8,9 +8,9 @@ import (
 	"os"
 )
 
-// TLSFiles name the PEM files of a client's TLS. Every server that the program
-// speaks to has its own. The zero value trusts the system's authorities and shows
-// no certificate.
+// TLSFiles are the names of the PEM files of a client's TLS. Each server that the
+// program connects to has its own. The zero value trusts the system's authorities and
+// sends no certificate.
 type TLSFiles struct {
 	CA   string // the authorities to trust in place of the system's
 	Cert string // the client's certificate, with Key
@@ -20,9 +20,9 @@ type TLSFiles struct {
 // Empty tells whether no file is named.
 func (f TLSFiles) Empty() bool { return f == TLSFiles{} }
 
-// Load reads the files and returns a configuration of TLS 1.2 and later with what
-// they hold. The caller sets ServerName, and reads the files anew where they may
-// have changed. An error names the file and quotes nothing of it.
+// Load reads the files and returns a configuration for TLS 1.2 and later. The caller
+// sets ServerName, and loads again if the files may have changed. An error names the
+// file and quotes nothing from it.
 func (f TLSFiles) Load() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if err := errors.Join(f.addCA(cfg), f.addCertificate(cfg)); err != nil {

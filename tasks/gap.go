@@ -8,22 +8,24 @@ import (
 )
 
 const (
-	// calendarYears is after how many years dates fall on the same weekdays again.
+	// calendarYears is the number of years after which dates fall on the same weekdays
+	// again.
 	calendarYears = 28
-	// endless is the length of a gap that the schedule does not end within the five
-	// years that the library looks ahead.
+	// endless is the length of a gap that does not end within the five years that the
+	// library looks ahead.
 	endless = 5 * 366 * 24 * time.Hour
 )
 
-// LongestGap returns the longest time without a firing from now on: that until the
-// first firing, and those between two firings of the next 28 years, in which every
+// LongestGap returns the longest time without a firing from now on: the time until the
+// first firing, and the times between firings in the next 28 years. In these, every
 // date falls on every weekday.
 func (s Schedule) LongestGap(now time.Time) time.Duration {
 	return s.LongestBetween(now, now.AddDate(calendarYears, 0, 0)).Length()
 }
 
-// LongestBetween returns the longest time without a firing that begins at from, or
-// later with a firing before until. The first of several that are as long.
+// LongestBetween returns the longest time without a firing that begins at from, or with
+// a firing between from and until. If several are equally long, it returns the first
+// one.
 func (s Schedule) LongestBetween(from, until time.Time) Window {
 	longest := Window{Start: from.UTC(), End: from.UTC()}
 	for last := from.UTC(); last.Before(until); {
@@ -48,10 +50,10 @@ func longer(a, b Window) Window {
 	return a
 }
 
-// restOfDay returns the longest gap from a firing to the last one of its day, and
-// that last one. Every day has the same minutes, so that nothing is walked through.
-// It returns the firing itself where the clock is set later on that day, or where
-// the longest gap of a day may lie before the firing.
+// restOfDay returns the longest gap from a firing to the last firing of its day, and
+// that last firing. Every day has the same minutes, so it need not walk through them.
+// If the clock is set later on that day, or if the day's longest gap may be before the
+// firing, it returns the firing itself.
 func (s Schedule) restOfDay(fired time.Time) (inner Window, last time.Time) {
 	spec, isSpec := s.times.(*cron.SpecSchedule)
 	if !isSpec {
@@ -70,8 +72,9 @@ func (s Schedule) restOfDay(fired time.Time) (inner Window, last time.Time) {
 	return Window{Start: start, End: start.Add(to - from)}, end
 }
 
-// minutesOf returns, as times since midnight, between which two firings of a day
-// the longest gap is, the last where several are as long, and the day's last firing.
+// minutesOf returns the two firings of a day with the longest gap between them, and the
+// day's last firing, as times since midnight. If several gaps are equally long, it
+// returns the last one.
 func minutesOf(spec *cron.SpecSchedule) (from, to, final time.Duration) {
 	final = -1
 	for hour := range 24 {

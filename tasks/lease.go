@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// askAgain is how often a run that waits for another one tries again.
+	// askAgain is how often a waiting run tries to take the lease.
 	askAgain = 500 * time.Millisecond
-	// giveWayIn is how long a run by hand waits at least for one that yields. That
-	// run hears of it within a second, and then has five.
+	// giveWayIn is the least time that a run by hand waits for a run that gives way.
+	// That run learns of it within a second, and then has five seconds.
 	giveWayIn = 15 * time.Second
 )
 
-// Lease is a run lease that was taken.
+// Lease is a run lease that this process holds.
 type Lease interface {
 	// Context ends when the lease can no longer be trusted.
 	Context() context.Context
-	// Release gives the lease up, after the work under it has ended.
+	// Release gives up the lease, after the work under it has ended.
 	Release() error
 }
 
@@ -31,16 +31,16 @@ type Leases interface {
 	Acquire(ctx context.Context, name string) (Lease, error)
 }
 
-// Askable are leases that a process may ask for while another one holds them.
+// Askable are leases that a process can ask for while another one holds them.
 type Askable interface {
-	// Ask stands until it is released. The error is a [locks.ErrHeld] if another
-	// process asks.
+	// Ask makes a request that lasts until it is released. The error is a
+	// [locks.ErrHeld] if another process asks already.
 	Ask(ctx context.Context, name string) (Lease, error)
 	// Wanted is true while a process asks.
 	Wanted(ctx context.Context, name string) (bool, error)
 }
 
-// wanted is a lease that hears of being asked for.
+// wanted is a lease that knows when another process asks for it.
 type wanted interface {
 	Wanted() <-chan struct{} // closed when a process asks
 }
@@ -68,8 +68,8 @@ func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, er
 	return result, err
 }
 
-// acquire takes the run lease. If another run is at work, it waits for that run's end
-// for as long as it may.
+// acquire takes the run lease. If another run is at work, it waits for its end, for a
+// limited time.
 func (r *Runner) acquire(ctx context.Context, name string, run Run) (Lease, error) {
 	askable, can := r.Leases.(Askable)
 	switch {
@@ -91,8 +91,8 @@ func (r *Runner) acquire(ctx context.Context, name string, run Run) (Lease, erro
 	return r.await(ctx, name, run)
 }
 
-// waitFor is how long to wait for a run lease that is held: longer for a holder that
-// is about to give way.
+// waitFor is how long to wait for a run lease that is held. It is longer if the holder
+// is going to give way.
 func (r *Runner) waitFor(held error) time.Duration {
 	var by *locks.HeldError
 	if r.Asks && (r.GivesWay == nil || !errors.As(held, &by) || r.GivesWay(by.Holder)) {

@@ -8,8 +8,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
-// Metrics count runs. Every label value exists from the start, so that a rate
-// over them has a zero to begin at.
+// Metrics count runs. Every label value exists from the start, so that a rate over it
+// begins at zero.
 type Metrics struct {
 	runs         *prometheus.CounterVec
 	duration     *prometheus.HistogramVec
@@ -23,7 +23,7 @@ func NewMetrics(registry prometheus.Registerer, names ...string) *Metrics {
 	m := &Metrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "token_scheduler_task_runs_total",
-			Help: "Runs of a task by how they ended; skipped counts firings that met the run before still at work.",
+			Help: "Runs of a task by outcome; skipped counts windows that passed while an earlier run was at work.",
 		}, []string{"task", "outcome"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "token_scheduler_task_duration_seconds",
@@ -32,11 +32,11 @@ func NewMetrics(registry prometheus.Registerer, names ...string) *Metrics {
 		}, []string{"task"}),
 		lastSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "token_scheduler_task_last_success_timestamp_seconds",
-			Help: "When the last run of a task ended that reached every item and failed for none, in any process; 0 if none is known.",
+			Help: "End of the last run of a task, in any process, that reached every item and failed for none; 0 if none is known.",
 		}, []string{"task"}),
 		lastComplete: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "token_scheduler_task_last_complete_timestamp_seconds",
-			Help: "When the last run of a task began that reached every item, whether or not some failed, in any process; 0 if none is known.",
+			Help: "Beginning of the last run of a task, in any process, that reached every item, whether or not some failed; 0 if none is known.",
 		}, []string{"task"}),
 		nextRun: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "token_scheduler_task_next_run_timestamp_seconds",
@@ -63,8 +63,8 @@ func (m *Metrics) ran(report Report) {
 	}
 }
 
-// Known notes a task's last complete and successful runs, of this process or, by
-// the ledger, of another. It leaves what is zero as it is.
+// Known sets when the task's last complete and successful runs were, in this or another
+// process. It ignores times that are zero.
 func (m *Metrics) Known(task string, last ledger.Task) {
 	for gauge, at := range map[*prometheus.GaugeVec]time.Time{m.lastSuccess: last.Success, m.lastComplete: last.Complete} {
 		if !at.IsZero() {
@@ -73,12 +73,12 @@ func (m *Metrics) Known(task string, last ledger.Task) {
 	}
 }
 
-// SkippedFiring counts a firing that met the run before still at work.
+// SkippedFiring counts a window that passed while an earlier run was at work.
 func (m *Metrics) SkippedFiring(task string) {
 	m.runs.WithLabelValues(task, string(Skipped)).Inc()
 }
 
-// NextRun notes when a task's schedule fires next.
+// NextRun sets when a task's schedule fires next.
 func (m *Metrics) NextRun(task string, at time.Time) {
 	m.nextRun.WithLabelValues(task).Set(float64(at.Unix()))
 }

@@ -2,8 +2,8 @@ package tasks
 
 import "context"
 
-// NoLeases hands out leases that nothing stands behind, for runs that MySQL's
-// lock alone keeps apart.
+// NoLeases grants every lease. It is for runs that only MySQL's lock excludes from each
+// other.
 type NoLeases struct{}
 
 // Acquire implements [Leases].

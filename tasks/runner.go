@@ -15,7 +15,7 @@ type Record interface {
 	RecordRun(ctx context.Context, run ledger.Run) error
 }
 
-// Runner runs tasks, one run of each at a time across all processes.
+// Runner runs tasks. Of each task, one run at a time is at work in all processes.
 type Runner struct {
 	Leases  Leases
 	Record  Record
@@ -24,20 +24,20 @@ type Runner struct {
 	Now     func() time.Time
 	// Wait is how long to wait while another run of the task is at work.
 	Wait time.Duration
-	// Asks is true for runs by hand that have precedence: they ask a run that yields
-	// to give way.
+	// Asks is true for runs by hand that have precedence: they ask a daemon's run to
+	// give way.
 	Asks bool
-	// GivesWay tells from what the holder of a run lease says of itself whether it
-	// yields; nil if all do.
+	// GivesWay tells whether the holder of a run lease gives way, from its description
+	// of itself. If it is nil, all holders do.
 	GivesWay func(holder string) bool
-	// Yields is true for runs that give way to those.
+	// Yields is true for runs that give way to runs by hand.
 	Yields bool
-	// Progress hears how far runs are; nil where nobody listens.
+	// Progress is called with how far runs are. It may be nil.
 	Progress func(done, total int)
 }
 
-// Run runs a task in the window of its schedule and reports on it. It never
-// panics and never fails: a failure is an outcome.
+// Run runs a task in the window of its schedule and reports on it. It never panics, and
+// returns no error: a failure is an outcome.
 func (r *Runner) Run(ctx context.Context, task Task, window Window, drain <-chan struct{}) Report {
 	run := r.newRun(task, window, drain)
 	report := r.report(run, task, func() (Result, error) { return r.underLease(ctx, task, run) })
@@ -48,8 +48,8 @@ func (r *Runner) Run(ctx context.Context, task Task, window Window, drain <-chan
 	return report
 }
 
-// DryRun runs a task that was told to write nothing. It takes no lease and leaves
-// no record, so that it can be tried at any time.
+// DryRun runs a task that was told to write nothing. It takes no lease and records
+// nothing, so it can be used at any time.
 func (r *Runner) DryRun(ctx context.Context, task Task, window Window, drain <-chan struct{}) Report {
 	run := r.newRun(task, window, drain)
 	return r.report(run, task, func() (Result, error) { return safely(ctx, task, run) })
@@ -91,7 +91,7 @@ func (r *Runner) record(ctx context.Context, run Run, report Report) {
 	}
 }
 
-// entry is what the ledger keeps of a report.
+// entry is what the ledger stores of a report.
 func entry(run Run, report Report, ended time.Time) ledger.Run {
 	record := ledger.Run{
 		Task: report.Task, RunID: run.ID, Outcome: string(report.Outcome), Ended: ended.UTC(),
@@ -116,7 +116,7 @@ func logReport(log *slog.Logger, report Report) {
 	case Success:
 		log.Info("run ended", args...)
 	case Busy:
-		log.Debug("run ended", args...) // the caller says it, once
+		log.Debug("run ended", args...) // the caller logs it, once
 	case Partial:
 		if report.Err != nil {
 			args = append(args, "err", report.Err)

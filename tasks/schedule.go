@@ -23,29 +23,29 @@ type Schedule struct {
 	clock wallClock
 }
 
-// Window is the time from one firing of a schedule to the next. Each tenant is
-// served at most once in it.
+// Window is the time from one firing of a schedule to the next. In it, each tenant is
+// served at most once.
 type Window struct{ Start, End time.Time }
 
 // Length is the time from start to end.
 func (w Window) Length() time.Duration { return w.End.Sub(w.Start) }
 
-// ParseSchedule reads five cron fields, a descriptor such as @daily, or
-// "@every <duration>", whose firings are multiples of the duration since 1970,
-// so that every process sees the same windows. Sunday is 0 or 7.
+// ParseSchedule reads five cron fields, a descriptor such as @daily, or "@every
+// <duration>". Firings of the latter are multiples of the duration since 1970, so that
+// every process sees the same windows. Sunday is 0 or 7.
 func ParseSchedule(spec string, location *time.Location) (Schedule, error) {
 	if strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ=") {
-		return Schedule{}, errors.New("no time zone here: it has a setting of its own")
+		return Schedule{}, errors.New("it must not name a time zone: use --timezone (SCHEDULE_TIMEZONE)")
 	}
 	parsed, err := cron.ParseStandard(sundayAsZero(spec))
 	if err != nil {
-		return Schedule{}, fmt.Errorf("not a cron schedule of five fields, nor a descriptor as @daily: %w", err)
+		return Schedule{}, fmt.Errorf("neither a cron schedule of five fields nor a descriptor such as @daily: %w", err)
 	}
 	s := Schedule{spec: spec, times: parsed, clock: wallClock{location}}
 	if _, constant := parsed.(cron.ConstantDelaySchedule); constant {
 		period, err := time.ParseDuration(strings.TrimPrefix(spec, "@every "))
 		if err != nil || period < time.Second || period%time.Second != 0 {
-			return Schedule{}, errors.New("@every takes a duration of whole seconds, one at least")
+			return Schedule{}, errors.New("@every needs a duration of whole seconds, at least one")
 		}
 		s.times, s.clock = aligned(period), wallClock{time.UTC}
 	}
@@ -68,7 +68,7 @@ func (a aligned) Next(t time.Time) time.Time {
 	return time.Unix(t.Unix()-since+period, 0)
 }
 
-// Next returns the first firing after t, in UTC; zero where there is none within
+// Next returns the first firing after t, in UTC. It is zero if there is none within
 // five years.
 func (s Schedule) Next(t time.Time) time.Time {
 	shown := s.times.Next(s.clock.shown(t))
@@ -87,13 +87,13 @@ func (s Schedule) Upcoming(now time.Time, n int) []time.Time {
 	return firings
 }
 
-// Window returns the window that now lies in. It is the same for every now in it.
+// Window returns the window that contains now. It is the same for every now in it.
 func (s Schedule) Window(now time.Time) Window {
 	return Window{Start: s.last(now), End: s.Next(now)}
 }
 
 // last returns the last firing that is not after now. It looks back in steps that
-// double, and then halves the last step down to the second.
+// double, and then halves the last step until it is a second.
 func (s Schedule) last(now time.Time) time.Time {
 	const furthest = 1 << 33 // seconds: the longest duration of @every, nearly
 	seconds := 1
@@ -104,7 +104,7 @@ func (s Schedule) last(now time.Time) time.Time {
 	return s.Next(now.Add(-time.Duration(seconds) * time.Second))
 }
 
-// firesNotBy tells whether the schedule does not fire in the last seconds up to now.
+// firesNotBy tells whether the schedule did not fire in the last seconds before now.
 func (s Schedule) firesNotBy(now time.Time, seconds int) bool {
 	fired := s.Next(now.Add(-time.Duration(seconds) * time.Second))
 	return fired.IsZero() || fired.After(now)

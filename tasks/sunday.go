@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// sundayAsZero writes the Sunday of a schedule's last field as 0 where it is 7,
-// which cron allows and the library does not: "5-7" becomes "5,6,0".
+// sundayAsZero writes Sunday in a schedule's last field as 0 if it is 7. Cron allows 7
+// and the library does not. "5-7" becomes "5,6,0".
 func sundayAsZero(spec string) string {
 	fields := strings.Fields(spec)
 	if len(fields) != 5 || !strings.Contains(fields[4], "7") {
@@ -20,8 +20,8 @@ func sundayAsZero(spec string) string {
 	return strings.Join(fields, " ")
 }
 
-// daysUntilSunday lists the days of a range that ends with 7. It returns any other
-// text as it is; the library says what is wrong with it.
+// daysUntilSunday lists the days of a range that ends with 7. It returns any other text
+// unchanged. The library reports what is wrong with it.
 func daysUntilSunday(text string) string {
 	span, every, stepped := strings.Cut(text, "/")
 	first, last, isRange := strings.Cut(span, "-")
@@ -43,7 +43,7 @@ func daysUntilSunday(text string) string {
 	return strings.Join(days, ",")
 }
 
-// dayNumber returns the number of a day, 0 to 7, and -1 where the text is none.
+// dayNumber returns the number of a day, from 0 to 7, or -1 if the text is not a day.
 func dayNumber(text string) int {
 	if len(text) == 3 {
 		if at := strings.Index("sunmontuewedthufrisat", strings.ToLower(text)); at >= 0 && at%3 == 0 {

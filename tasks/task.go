@@ -9,18 +9,19 @@ import (
 	"time"
 )
 
-// The names of the tasks, as flags, metrics and keys have them.
+// The names of the tasks, as they are in flags, metrics and keys.
 const (
 	Rotate  = "rotate"
 	Janitor = "janitor"
 )
 
-// ErrBusy says that another run of the task is at work: an outcome, no failure.
-var ErrBusy = errors.New("another run of the task holds it")
+// ErrBusy means that another run of the task is at work. It is an outcome and not a
+// failure.
+var ErrBusy = errors.New("another run of the task is at work")
 
-// ErrInterrupted says that a run ended before it had reached everyone because it
-// was told to: the program stops, or a run by hand takes precedence. It is no
-// failure; what is left is served later in the window.
+// ErrInterrupted means that a run was told to end before it had reached everyone: the
+// program stops, or a run by hand takes precedence. It is not a failure. The others are
+// served later in the window.
 var ErrInterrupted = errors.New("interrupted")
 
 // Task is a unit of work that a [Runner] runs.
@@ -28,24 +29,24 @@ type Task interface {
 	Name() string
 	// Nothing is the result of a run that did nothing, for its report.
 	Nothing() Result
-	// Run does the work of one run and returns what it did, also beside an
-	// error. An error that wraps [ErrBusy] is the outcome Busy.
+	// Run does the work of one run. It returns what it did, also together with an
+	// error. An error that wraps [ErrBusy] gives the outcome Busy.
 	Run(ctx context.Context, run Run) (Result, error)
 }
 
-// Run is what a task is told of the run that it does.
+// Run is what a task gets to know about its run.
 type Run struct {
 	ID     string
 	Window Window
 	Log    *slog.Logger // carries the task and the run's ID
-	// Drain is closed when the run should come to an end: begin nothing new,
-	// finish what is in hand. The context ends if that takes too long.
+	// Drain is closed when the run should end: begin nothing new, finish what has
+	// begun. If that takes too long, the context ends.
 	Drain <-chan struct{}
 	// Yield is closed when a run by hand asks for the task. The run ends within a few
 	// seconds and returns [ErrInterrupted].
 	Yield <-chan struct{}
-	// Progress is told, many times a second perhaps, how many items are done of
-	// how many; zero where that is not known. It is never nil.
+	// Progress is called, often many times a second, with how many items are done, and
+	// of how many. The second number is zero if it is not known. Progress is never nil.
 	Progress func(done, total int)
 }
 
@@ -58,17 +59,17 @@ const (
 	Partial Outcome = "partial" // everyone was reached and some failed, or the run was interrupted
 	Failed  Outcome = "failed"  // the run could not work, or did not reach everyone
 	Busy    Outcome = "busy"    // another run of the task was at work
-	Skipped Outcome = "skipped" // a firing met the run before it still at work
+	Skipped Outcome = "skipped" // a window passed while an earlier run was at work
 )
 
 // Result is what a run did, in numbers.
 type Result struct {
 	Counts   []Count
-	Failures []Failure // the first hundred; nil for a task without single items
+	Failures []Failure // the first hundred; nil if the task has no items
 	Failed   int       // items that failed
 	Done     int       // items that were served, now or earlier
 	Complete bool      // every item was reached, served or not
-	Chosen   bool      // the run was for some items by name, and says nothing of the others
+	Chosen   bool      // the run was for named items only
 }
 
 // Count is one number of a report. Reports list them in their order.
@@ -83,13 +84,13 @@ type Failure struct {
 	Error    string `json:"error"`
 }
 
-// Report is a run's result with how it ended.
+// Report is the result of a run, and how it ended.
 type Report struct {
 	Task     string
 	Outcome  Outcome
 	Result   Result
 	Duration time.Duration
-	Err      error // the first cause, where the outcome is Failed
+	Err      error // the first cause, if the outcome is Failed
 }
 
 func outcome(result Result, err error) Outcome {
@@ -106,9 +107,9 @@ func outcome(result Result, err error) Outcome {
 	return Success
 }
 
-// Safely runs f and returns a panic in it as an error that holds the stack. A
-// goroutine that a task starts must run under it: a panic there would end the
-// process and with it the work on every other tenant.
+// Safely runs f and returns a panic in it as an error with the stack. Each goroutine
+// that a task starts must use it: otherwise a panic ends the process, and the work for
+// all other tenants.
 func Safely(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -2,16 +2,17 @@ package tasks
 
 import "time"
 
-// wallClock is the wall clock of a time zone, made monotonic: it does not go back
-// when the zone's clock does, but stands until that has caught up.
+// wallClock is the wall clock of a time zone that never goes back. When the zone's
+// clock is set back, this one stops until the zone's clock has caught up.
 //
 // A time of the wall clock is written as the same time in UTC.
 type wallClock struct{ location *time.Location }
 
-// unsettled is longer than any zone's clock was ever set back, or differs from UTC.
+// unsettled is longer than any zone's clock was ever set back, and than any difference
+// from UTC.
 const unsettled = 48 * time.Hour
 
-// shown returns the latest whole second that the clock has shown up to t.
+// shown returns the latest whole second that the clock has shown until t.
 func (c wallClock) shown(t time.Time) time.Time {
 	latest := c.read(t)
 	start, _ := c.steady(t)
@@ -25,8 +26,8 @@ func (c wallClock) shown(t time.Time) time.Time {
 	return latest
 }
 
-// reaches returns the first moment after t at which the clock shows wall or has
-// passed it. The clock must not have reached it at t.
+// reaches returns the first moment after t at which the clock shows wall or a later
+// time. The clock must not have reached wall at t.
 func (c wallClock) reaches(wall, t time.Time) time.Time {
 	if near := wall.Add(-unsettled); near.After(t) {
 		t = near
@@ -44,9 +45,10 @@ func (c wallClock) reaches(wall, t time.Time) time.Time {
 	}
 }
 
-// steady returns from when until when around t the clock is not set; zero where it
-// never is. On the last day of a leap year ZoneBounds may return an end that is
-// already past; then the end is an hour from t, and the caller asks again there.
+// steady returns the time around t in which the clock is not set: its start and its
+// end, zero if there is none. On the last day of a leap year, ZoneBounds may return an
+// end that is already past. Then the end is an hour after t, and the caller asks again
+// there.
 func (c wallClock) steady(t time.Time) (start, end time.Time) {
 	start, end = t.In(c.location).ZoneBounds()
 	if !end.IsZero() && !end.After(t) {

@@ -33,7 +33,7 @@ func TestManualPageHasEachFlag(t *testing.T) {
 		t.Errorf("the page explains %v, --help %v", got, want)
 	}
 	solid := func(text string) string { return strings.Join(strings.Fields(text), "") }
-	for _, meaning := range []string{"Key of the client certificate, PEM. [DATABASE_SSL_KEY]", "75 another run of the task holds it."} {
+	for _, meaning := range []string{"Key of the client certificate, PEM. [DATABASE_SSL_KEY]", "75 another run of the task is at work."} {
 		if !strings.Contains(solid(page), solid(meaning)) {
 			t.Errorf("the page does not say %q:\n%s", meaning, page)
 		}

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// portaCache is how long Porta keeps a token of its own at hand and may push
-	// it again. A legacy token that is older than the tenant's last delivery by
-	// less may have come back to Zync after it.
+	// portaCache is how long Porta keeps its own token in a cache and may push it
+	// again. A legacy token that was made less than that before the tenant's last
+	// delivery may be at Zync again.
 	portaCache = time.Hour
-	// remembered is how long a delivery stays in the ledger: longer than a purge
-	// is from the next. Older ones belong to tenants that are no more.
+	// remembered is how long a delivery stays in the ledger. It is longer than the time
+	// between two purges. Older deliveries belong to deleted tenants.
 	remembered = 30 * 24 * time.Hour
 )
 
@@ -26,7 +26,7 @@ type StaleTokens interface {
 	Page(ctx context.Context, after int64, now time.Time, rows int) (page []db.StaleToken, next int64, err error)
 }
 
-// Writer deletes tokens, and only such as are still stale; see [db.Writer].
+// Writer deletes tokens that are still stale; see [db.Writer].
 type Writer interface {
 	PurgeExpired(ctx context.Context, after, last int64, now time.Time) (int, error)
 	PurgeLegacy(ctx context.Context, ids []int64) (int, error)
@@ -42,7 +42,7 @@ type Ledger interface {
 // Options are what a purge works with.
 type Options struct {
 	Tokens     StaleTokens
-	OpenWriter func(ctx context.Context) (Writer, error) // [db.ErrFenced] where another writes
+	OpenWriter func(ctx context.Context) (Writer, error) // the error is [db.ErrFenced] if another scheduler writes
 	Ledger     Ledger
 	Purged     prometheus.Counter
 	Now        func() time.Time
@@ -81,7 +81,7 @@ func (j *Janitor) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) 
 	s.close()
 	if err == nil && !j.o.DryRun {
 		if err := j.o.Ledger.Forget(ctx, s.now.Add(-remembered)); err != nil {
-			run.Log.Warn("old deliveries not forgotten; the next purge tries again", "err", err)
+			run.Log.Warn("old deliveries not removed from the ledger; the next purge tries again", "err", err)
 		}
 	}
 	result := s.tally.result()
@@ -89,8 +89,7 @@ func (j *Janitor) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) 
 	return result, err
 }
 
-// served returns the last delivery of each tenant that has a legacy token on the
-// page.
+// served returns the last delivery of each tenant with a legacy token on the page.
 func (j *Janitor) served(ctx context.Context, page []db.StaleToken, now time.Time) (map[int64]time.Time, error) {
 	var ids []int64
 	for _, token := range page {
@@ -99,7 +98,7 @@ func (j *Janitor) served(ctx context.Context, page []db.StaleToken, now time.Tim
 		}
 	}
 	if len(ids) == 0 {
-		return nil, nil //nolint:nilnil // nobody is asked about
+		return nil, nil //nolint:nilnil // no tenant to ask about
 	}
 	times, err := j.o.Ledger.Deliveries(ctx, ids)
 	if err != nil {
@@ -112,8 +111,8 @@ func (j *Janitor) served(ctx context.Context, page []db.StaleToken, now time.Tim
 	return served, nil
 }
 
-// triage tells the tokens to delete from those to keep: expired ones go, and legacy
-// ones go where their tenant has surely been given a newer one.
+// triage separates the tokens to delete from those to keep. Expired ones are deleted.
+// Legacy ones are deleted if their tenant certainly has a newer one.
 func triage(page []db.StaleToken, served map[int64]time.Time) (expired int, legacy []int64, kept int) {
 	for _, token := range page {
 		at := served[token.TenantID.Int64]

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// step is how many tokens, stale or not, a statement looks at.
+	// step is how many tokens, stale or not, one statement looks at.
 	step = 1000
-	// minStep is the smallest that a step becomes by time-outs. A server that can't
-	// look at so few in time is in trouble.
+	// minStep is the smallest step after time-outs. A server that can't look at so few
+	// rows in time has a problem.
 	minStep = 50
-	// calm is after how many steps in time a step that was made smaller doubles.
+	// calm is the number of steps in time after which a smaller step doubles.
 	calm = 20
 
 	progressEvery = 10 * time.Second
@@ -27,20 +27,20 @@ var (
 	errGaveWay = fmt.Errorf("%w: a run by hand takes precedence; the purge begins anew after it", tasks.ErrInterrupted)
 )
 
-// sweep is one walk over the table, in steps. A step that takes too long is tried
-// again from the same place with half the rows.
+// sweep is one walk through the table, in steps. A step that takes too long is repeated
+// from the same place with half the rows.
 type sweep struct {
 	*Janitor
 	run    tasks.Run
 	now    time.Time
-	writer Writer // nil where nothing is written
+	writer Writer // nil in a dry run
 	tally  *tally
 
 	rows   int // of a step
 	inTime int // steps since the last time-out
 }
 
-// open takes a writer, unless nothing is to be written.
+// open takes a writer, unless it is a dry run.
 func (s *sweep) open(ctx context.Context) error {
 	if s.o.DryRun {
 		return nil
@@ -65,7 +65,7 @@ func (s *sweep) close() {
 	s.writer = nil
 }
 
-// table goes over the tokens from the first to the last.
+// table walks through all tokens.
 func (s *sweep) table(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var after int64
@@ -87,7 +87,7 @@ func (s *sweep) table(ctx context.Context) error {
 		}
 		err := got.err
 		if err == nil {
-			next = s.fetch(ctx, got.next) // while this one is purged
+			next = s.fetch(ctx, got.next) // reads while this page is purged
 			err = s.purge(ctx, after, got)
 		}
 		if err == nil {
@@ -104,8 +104,8 @@ func (s *sweep) table(ctx context.Context) error {
 	}
 }
 
-// shrink makes steps smaller after a time-out, and takes a new writer where that
-// cost the one there was. It returns the errors that it can't mend.
+// shrink halves the step after a time-out. If the writer was lost, it takes a new one.
+// It returns every other error.
 func (s *sweep) shrink(ctx context.Context, err error, after int64) error {
 	if !db.TimedOut(err) || s.rows <= minStep || ctx.Err() != nil {
 		return err
@@ -128,15 +128,14 @@ func (s *sweep) grow() {
 	}
 }
 
-// fetched is a page of stale tokens among those up to an id.
+// fetched is a page of stale tokens, and the last id that was looked at.
 type fetched struct {
 	page []db.StaleToken
 	next int64
 	err  error
 }
 
-// fetch reads the page behind an id. What it returns yields that page, and then
-// empty ones.
+// fetch reads the page after an id. The channel yields that page, and then empty ones.
 func (s *sweep) fetch(ctx context.Context, after int64) <-chan fetched {
 	pages, rows := make(chan fetched, 1), s.rows
 	go func() {
@@ -151,7 +150,7 @@ func (s *sweep) fetch(ctx context.Context, after int64) <-chan fetched {
 	return pages
 }
 
-// purge deletes what may go of a page, and counts it.
+// purge deletes what may be deleted of a page, and counts it.
 func (s *sweep) purge(ctx context.Context, after int64, got fetched) error {
 	served, err := s.served(ctx, got.page, s.now)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// tally counts what became of the stale tokens.
+// tally counts what happened to the stale tokens.
 type tally struct {
 	purged, kept int
-	said         time.Time // when the log last said how far it is
+	said         time.Time // when progress was last logged
 }
 
 func (t *tally) result() tasks.Result {
