@@ -10,11 +10,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Delivery is when a tenant's token was delivered, and when it was minted: its life
-// counts from there.
+// Delivery is when a tenant's token was delivered, and when it was minted. The token's
+// life begins when it is minted.
 type Delivery struct{ At, Minted time.Time }
 
-// format writes the time of the mint only if it is not that of the delivery.
+// format writes the time of the mint only if it differs from that of the delivery.
 func (d Delivery) format() string {
 	if d.Minted.IsZero() || d.At.Sub(d.Minted) < time.Second {
 		return formatTime(d.At)
@@ -22,7 +22,7 @@ func (d Delivery) format() string {
 	return formatTime(d.At) + " " + formatTime(d.Minted)
 }
 
-// parseDelivery returns a zero Delivery for a value that is not ours.
+// parseDelivery returns a zero Delivery for a value that this program did not write.
 func parseDelivery(text string) Delivery {
 	at, minted, found := strings.Cut(text, " ")
 	d := Delivery{At: parseTime(at)}
@@ -32,8 +32,8 @@ func parseDelivery(text string) Delivery {
 	return d
 }
 
-// Deliveries returns the time of each tenant's last delivery, in the order of
-// ids; zero if none is known.
+// Deliveries returns the time of each tenant's last delivery, in the order of ids. It
+// is zero if none is known.
 func (l *Ledger) Deliveries(ctx context.Context, ids []int64) ([]time.Time, error) {
 	known, err := l.deliveriesOf(ctx, ids)
 	if err != nil {
@@ -79,8 +79,8 @@ func (l *Ledger) deliveriesOf(ctx context.Context, ids []int64) ([]Delivery, err
 	return known, nil
 }
 
-// Record notes deliveries, with their times, and failures, with their reasons.
-// A delivery ends a tenant's failure.
+// Record stores deliveries with their times, and failures with their reasons. A
+// delivery ends a tenant's failure.
 func (l *Ledger) Record(ctx context.Context, delivered map[int64]Delivery, failed map[int64]string, now time.Time) error {
 	if len(delivered) == 0 && len(failed) == 0 {
 		return nil
@@ -112,8 +112,8 @@ func (l *Ledger) Record(ctx context.Context, delivered map[int64]Delivery, faile
 	return nil
 }
 
-// Forget drops deliveries and failures from before a time; most of them are of
-// tenants that were deleted. It works in short steps.
+// Forget removes deliveries and failures from before a time. Most of them belong to
+// deleted tenants. It works in short steps.
 func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
 	err := l.forget(ctx, l.deliveries(), func(_, value string) bool { return parseDelivery(value).At.Before(before) })
 	if err != nil {
@@ -129,7 +129,7 @@ func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// forget drops the old fields of a hash.
+// forget removes the old fields of a hash.
 func (l *Ledger) forget(ctx context.Context, key string, old func(field, value string) bool) error {
 	return l.scan(ctx, key, func(ctx context.Context, pairs []string) error {
 		var fields []string

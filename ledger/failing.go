@@ -16,13 +16,13 @@ type Failing struct {
 	Reason   string    // of the last failure
 	Since    time.Time // the first failure since the last delivery
 	Last     time.Time // the last failure
-	// Delivered is the last delivery; zero where none is known.
+	// Delivered is the last delivery. It is zero if none is known.
 	Delivered time.Time
-	// Minted is when the token of that delivery was minted; its life counts from there.
+	// Minted is when the token of that delivery was minted. Its life begins there.
 	Minted time.Time
 }
 
-// rank sorts the failing: at risk, of unknown age, recently served.
+// rank orders failing tenants: at risk, of unknown age, recently served.
 func (f Failing) rank(risky time.Time) int {
 	switch {
 	case f.Delivered.IsZero():
@@ -33,7 +33,7 @@ func (f Failing) rank(risky time.Time) int {
 	return 2
 }
 
-// A failure is kept as the times of the first and the last, and the reason.
+// A failure is stored as the times of the first and the last one, and the reason.
 func formatFailure(since, last time.Time, reason string) string {
 	return formatTime(since) + " " + formatTime(last) + " " + reason
 }
@@ -45,8 +45,8 @@ func parseFailure(text string) (f Failing) {
 	return f
 }
 
-// sinceWhen returns the fields and values of failures to be recorded. The first
-// failure since the last delivery keeps its time.
+// sinceWhen returns the fields and values of failures to store. The time of the first
+// failure since the last delivery is kept.
 func (l *Ledger) sinceWhen(ctx context.Context, failed map[int64]string, now time.Time) ([]any, error) {
 	if len(failed) == 0 {
 		return nil, nil
@@ -72,14 +72,14 @@ func (l *Ledger) sinceWhen(ctx context.Context, failed map[int64]string, now tim
 	return pairs, nil
 }
 
-// Failures returns how many tenants have failed since a time without having been
-// served again, how many of them were last served before risky or never as far
-// as is known, and up to limit of them: those first whose token is known to die
-// soonest, then those of whose token nothing is known.
-// Older failures belong to tenants that are no more: a rotation that reaches
-// everyone renews the others.
+// Failures returns how many tenants have failed since a time, how many of these were
+// last served before risky or at an unknown time, and up to limit of them. Tenants
+// whose token expires first come first, then those with a token of unknown age.
+//
+// Older failures belong to deleted tenants: a rotation that reaches everyone renews the
+// others.
 func (l *Ledger) Failures(ctx context.Context, since, risky time.Time, limit int) (worst []Failing, failing, atRisk int, err error) {
-	seen := map[int64]bool{} // a walk may meet an entry twice
+	seen := map[int64]bool{} // a scan may return an entry twice
 	err = l.scan(ctx, l.failures(), func(ctx context.Context, pairs []string) error {
 		page, err := l.withDeliveries(ctx, pairs, seen)
 		for _, f := range page {
@@ -105,15 +105,15 @@ func (l *Ledger) Failures(ctx context.Context, since, risky time.Time, limit int
 	return worst, failing, atRisk, err
 }
 
-// withDeliveries reads failures, those seen before left out, and adds their tenants'
-// last deliveries.
+// withDeliveries reads failures, without those seen before, and adds the tenants' last
+// deliveries.
 func (l *Ledger) withDeliveries(ctx context.Context, pairs []string, seen map[int64]bool) ([]Failing, error) {
 	var page []Failing
 	var ids []int64
 	for i := 0; i+1 < len(pairs); i += 2 {
 		id, err := strconv.ParseInt(pairs[i], 10, 64)
 		if err != nil || seen[id] {
-			continue // not ours, or met before
+			continue // not written by this program, or seen before
 		}
 		seen[id] = true
 		f := parseFailure(pairs[i+1])

@@ -15,21 +15,21 @@ const (
 	callTimeout = 3 * time.Second
 	// scanPage is how many entries one step of a scan reads.
 	scanPage = 1000
-	// maxAhead is how far in the future a recorded delivery may lie and still
-	// count. One further ahead comes from a clock that was wrong. It would pass for
-	// recent until our clock has caught up.
+	// maxAhead is how far in the future a recorded delivery may be and still count. A
+	// delivery further ahead was recorded by a wrong clock. It would count as recent
+	// until our clock has caught up.
 	maxAhead = time.Minute
 )
 
-// Ledger is the record on Redis.
+// Ledger is the record on Redis. It is safe for concurrent use.
 type Ledger struct {
 	client redis.UniversalClient
 	prefix string
 	by     string
 }
 
-// New returns the ledger whose keys begin with prefix; by names the process that
-// writes to it.
+// New returns the ledger whose keys begin with prefix. by is the name of the process
+// that writes to it.
 func New(client redis.UniversalClient, prefix, by string) *Ledger {
 	return &Ledger{client: client, prefix: prefix, by: by}
 }
@@ -40,8 +40,8 @@ func (l *Ledger) runs() string       { return l.prefix + "runs" }
 func (l *Ledger) history() string    { return l.prefix + "history" }
 func (l *Ledger) resume() string     { return l.prefix + "resume" }
 
-// Resume returns the tenant with which the next rotation begins, and zero for the
-// first one. A value that is no number counts as zero.
+// Resume returns the tenant after which the next rotation begins. Zero means the
+// beginning. A value that is not a number counts as zero.
 func (l *Ledger) Resume(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -59,8 +59,8 @@ func (l *Ledger) Resume(ctx context.Context) (int64, error) {
 	return id, nil
 }
 
-// RecordResume notes the last tenant that a rotation reached, and zero if it
-// reached them all.
+// RecordResume stores the last tenant that a rotation reached, or zero if it reached
+// all.
 func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -70,8 +70,8 @@ func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
 	return nil
 }
 
-// scan reads a hash in short steps. It calls visit with each step's fields and
-// values in turn; a field may come twice.
+// scan reads a hash in short steps. It calls visit with the fields and values of each
+// step. A field may come twice.
 func (l *Ledger) scan(ctx context.Context, key string, visit func(ctx context.Context, pairs []string) error) error {
 	var cursor uint64
 	for {
@@ -98,8 +98,8 @@ func fields(ids []int64) []string {
 	return names
 }
 
-// Believable returns the time of a recorded delivery, or zero, for "not known", if
-// it lies in the future.
+// Believable returns the time of a recorded delivery. If that is in the future, it
+// returns zero, for "not known".
 func Believable(delivery, now time.Time) time.Time {
 	if delivery.After(now.Add(maxAhead)) {
 		return time.Time{}
@@ -110,7 +110,7 @@ func Believable(delivery, now time.Time) time.Time {
 // Redis holds times as whole milliseconds since 1970.
 func formatTime(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// parseTime returns zero for a value that is not ours.
+// parseTime returns zero for a value that this program did not write.
 func parseTime(text string) time.Time {
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Memory is a ledger in this process alone, for a time without Redis.
+// Memory is a ledger in this process only, for a time without Redis.
 type Memory struct {
 	mu         sync.Mutex
 	deliveries map[int64]Delivery
@@ -16,7 +16,7 @@ type Memory struct {
 // NewMemory returns an empty ledger.
 func NewMemory() *Memory { return &Memory{deliveries: map[int64]Delivery{}} }
 
-// Deliveries is as [Ledger.Deliveries].
+// Deliveries works like [Ledger.Deliveries].
 func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -38,7 +38,7 @@ func (m *Memory) Minted(_ context.Context, ids []int64) ([]time.Time, error) {
 	return times, nil
 }
 
-// Record is as [Ledger.Record], but keeps no failures.
+// Record works like [Ledger.Record], but stores no failures.
 func (m *Memory) Record(_ context.Context, delivered map[int64]Delivery, _ map[int64]string, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -48,14 +48,14 @@ func (m *Memory) Record(_ context.Context, delivered map[int64]Delivery, _ map[i
 	return nil
 }
 
-// Resume is as [Ledger.Resume].
+// Resume works like [Ledger.Resume].
 func (m *Memory) Resume(context.Context) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.resume, nil
 }
 
-// RecordResume is as [Ledger.RecordResume].
+// RecordResume works like [Ledger.RecordResume].
 func (m *Memory) RecordResume(_ context.Context, id int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,5 +63,5 @@ func (m *Memory) RecordResume(_ context.Context, id int64) error {
 	return nil
 }
 
-// RecordRun does nothing: nobody else can read it.
+// RecordRun does nothing, because no other process could read it.
 func (*Memory) RecordRun(context.Context, Run) error { return nil }

@@ -19,15 +19,15 @@ type Run struct {
 	Duration float64        `json:"duration_seconds"`
 	Counts   map[string]int `json:"counts"`
 	Error    string         `json:"error,omitempty"`
-	// Chosen is true for a run for some tenants, by --tenant. It says nothing about
-	// the others, and is never the task's last success.
+	// Chosen is true for a run with --tenant. It says nothing about other tenants, and
+	// is never the task's last success.
 	Chosen bool `json:"chosen,omitempty"`
 	// Complete is true if the run reached every item, whether or not some failed.
 	Complete bool `json:"complete,omitempty"`
 }
 
-// Times returns when the run was complete and when it was a success; zero for what
-// it was not. A run for chosen items is neither.
+// Times returns when the run was complete and when it was a success. A time is zero if
+// it was not. A run for chosen tenants is neither.
 func (r Run) Times() (t Task) {
 	if r.Complete && !r.Chosen {
 		t.Complete = r.Ended.Add(-time.Duration(r.Duration * float64(time.Second)))
@@ -38,28 +38,27 @@ func (r Run) Times() (t Task) {
 	return t
 }
 
-// Task is what the ledger knows of a task's runs. Times are zero, and Last is nil,
-// if nothing is known.
+// Task is what the ledger knows about a task's runs. Times are zero and Last is nil if
+// nothing is known.
 type Task struct {
 	Last *Run // the last run for everyone
-	// Complete is when the last run began that reached every item, whether or not
-	// some failed.
+	// Complete is when the last run began that reached every item, whether or not some
+	// failed.
 	Complete time.Time
-	// Success is when the last run ended that reached every item and failed for
-	// none.
+	// Success is when the last run ended that reached every item and failed for none.
 	Success time.Time
 }
 
-// The hash of the runs has a field for each task's last run, with the task's name,
-// and with these suffixes the times.
+// The hash of the runs has a field for each task's last run, named after the task. With
+// these suffixes, it has the times.
 const (
 	successField  = ":success"
 	completeField = ":complete"
-	// historyLength is how many runs the history holds.
+	// historyLength is how many runs the history has.
 	historyLength = 50
 )
 
-// RecordRun notes a run that has ended.
+// RecordRun stores a run that has ended.
 func (l *Ledger) RecordRun(ctx context.Context, run Run) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -91,7 +90,7 @@ func (l *Ledger) RecordRun(ctx context.Context, run Run) error {
 	return nil
 }
 
-// Tasks returns what is known of the runs of each task.
+// Tasks returns what is known about the runs of each task.
 func (l *Ledger) Tasks(ctx context.Context, tasks ...string) (map[string]Task, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -111,7 +110,7 @@ func (l *Ledger) Tasks(ctx context.Context, tasks ...string) (map[string]Task, e
 	return known, nil
 }
 
-// History returns the last runs, the latest first.
+// History returns the last runs, the newest first.
 func (l *Ledger) History(ctx context.Context) ([]Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
