@@ -12,7 +12,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 )
 
-// shown is how many tenants the table names.
+// shown is how many tenants the table lists.
 const shown = 12
 
 type row struct {
@@ -21,8 +21,8 @@ type row struct {
 	State sql.NullString `db:"state"`
 }
 
-// compare prints a table of tenants and fails where Zync holds a token that
-// Porta does not accept.
+// compare prints a table of tenants, and fails if Zync has a token that Porta does not
+// accept.
 func (d *demo) compare(ctx context.Context, seeded *porta.Seeded) error {
 	var rows []row
 	err := d.porta.DB.SelectContext(ctx, &rows, `

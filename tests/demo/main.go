@@ -1,6 +1,6 @@
-// Command demo shows the scheduler's main job on real servers of its own: it
-// seeds a Porta of 200 tenants, rotates twice, purges, and prints what Zync holds
-// beside what Porta accepts. It leaves nothing behind.
+// Command demo shows the scheduler's main job on its own real servers. It seeds a Porta
+// of 200 tenants, rotates twice, purges, and prints what Zync has beside what Porta
+// accepts. It leaves nothing behind.
 package main
 
 import (
@@ -41,7 +41,7 @@ func main() {
 	}
 }
 
-// demo is a scheduler's world.
+// demo is the scheduler and its servers.
 type demo struct {
 	binary string
 	porta  *porta.Porta
@@ -88,8 +88,8 @@ func run(ctx context.Context, binary string, tenants int) (err error) {
 	return d.show(ctx, seeded)
 }
 
-// seed fills Porta, and has Zync know every other tenant with a token that Porta
-// made at the tenant's last event.
+// seed fills Porta. Every other tenant is known to Zync, with a token that Porta made
+// at the tenant's last event.
 func (d *demo) seed(ctx context.Context, tenants int) (*porta.Seeded, error) {
 	seeded, err := d.porta.Fill(ctx, porta.Seed{Tenants: tenants, Buyers: 2000, Tokens: true})
 	if err != nil {

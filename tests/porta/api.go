@@ -14,8 +14,8 @@ import (
 )
 
 // API stands in for the part of Porta's admin API that Zync reads. It knows tenants by
-// their host, tokens by their digest, and answers by the tenant's state, as Porta does.
-// Services and applications exist until they are removed.
+// their host and tokens by their digest, and answers by the tenant's state, as Porta
+// does. Services and applications exist until they are removed.
 type API struct {
 	porta *Porta
 	zync  string // ZYNC_AUTHENTICATION_TOKEN
@@ -26,45 +26,45 @@ type API struct {
 	asked   []Request
 }
 
-// Request is what Porta was asked, as it saw it.
+// Request is a request as Porta received it.
 type Request struct {
 	Method, URI, Host string
 	Token             string // that of Authorization
 	Header            http.Header
 }
 
-// Fault is what goes wrong with a request. The zero Fault is nothing.
+// Fault says how a request fails. The zero Fault is no failure.
 type Fault struct {
-	Status   int    // answer with it in place of Porta's own
+	Status   int    // answer with this status instead of Porta's own
 	Type     string // its Content-Type
 	Body     string
 	Delay    time.Duration
-	Hang     bool // say nothing until the client gives up
-	Cut      bool // close the connection in place of an answer
-	CutShort bool // promise more than is sent
+	Hang     bool // do not answer until the client gives up
+	Cut      bool // close the connection instead of answering
+	CutShort bool // send less than the header promises
 }
 
-// NewAPI answers for the tenants in a database; zync is the credential that lets Zync
-// see tenants that are scheduled for deletion.
+// NewAPI answers for the tenants in a database. zync is the credential with which Zync
+// sees tenants that are scheduled for deletion.
 func NewAPI(p *Porta, zync string) *API {
 	return &API{porta: p, zync: zync, removed: map[string]bool{}}
 }
 
-// SetFault has f decide what goes wrong with each request; nil ends all trouble.
+// SetFault makes f decide how each request fails. nil ends all faults.
 func (a *API) SetFault(f func(Request) Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fault = f
 }
 
-// Remove has what a path and query of a tenant name exist no more.
+// Remove removes what a path and query of a tenant name.
 func (a *API) Remove(host, uri string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.removed[host+uri] = true
 }
 
-// Asked returns the requests so far.
+// Asked returns all requests so far.
 func (a *API) Asked() []Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -126,12 +126,13 @@ func (a *API) fails(w http.ResponseWriter, r *http.Request, request Request) boo
 	return true
 }
 
-// The answers of Porta that are no record of its own.
+// Porta's answers without a record.
 const (
 	jsonType = "application/json; charset=utf-8"
-	// RailsNotFound is what Rails answers for a path or host without a route.
+	// RailsNotFound is Rails' answer for a path or host without a route.
 	RailsNotFound = `{"status":404,"error":"Not Found"}`
-	// RecordNotFound is what Porta's own handler answers for a record that is gone.
+	// RecordNotFound is the answer of Porta's own handler for a record that does not
+	// exist.
 	RecordNotFound = `{"status":"Not found"}`
 	// NotFoundPage is public/404.html.
 	NotFoundPage = "<!DOCTYPE html><html><head><title>Not Found</title></head><body>404</body></html>"
@@ -185,7 +186,7 @@ func (a *API) gone(r Request) bool {
 	return a.removed[r.Host+r.URI]
 }
 
-// wait tells whether ctx lived on for d.
+// wait waits for d, and returns false if ctx ends first.
 func wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true

@@ -1,5 +1,5 @@
-// Package porta stands in for Porta: its tables in a real database, what it
-// would find there for a token, and the one page that verification reads.
+// Package porta stands in for Porta: its tables in a real database, whether it would
+// accept a token, and the one page that the canary reads.
 package porta
 
 import (
@@ -25,20 +25,21 @@ import (
 //go:embed schema.sql
 var schema string
 
-// Password is the scheduler's in MySQL: of characters that a URL must encode.
+// Password is the scheduler's password in MySQL. It has characters that a URL must
+// encode.
 const Password = "p@ss:w/rd%#?é&+ 1"
 
-// Grants are all the rights that the scheduler needs, as the README has them.
+// Grants are all the rights that the scheduler needs, as in the README.
 var Grants = []string{"SELECT ON %s.accounts", "SELECT ON %s.users", "SELECT, INSERT, UPDATE, DELETE ON %s.access_tokens"}
 
 // Porta is a database with Porta's tables.
 type Porta struct {
-	DB   *sqlx.DB // as one who may do everything
+	DB   *sqlx.DB // as a user with all rights
 	Name string   // of the database, and of the scheduler's user
 	Addr string   // host:port of the server
 }
 
-// New creates a database for a test, and drops it after.
+// New creates a database for a test, and drops it afterwards.
 func New(tb testing.TB) *Porta {
 	tb.Helper()
 	p, err := Create(context.Background(), servers.MySQL(tb))
@@ -94,10 +95,10 @@ func (p *Porta) grant(ctx context.Context) error {
 	return nil
 }
 
-// URL is what DATABASE_URL would be, with parameters of Rails' own behind it.
+// URL is what DATABASE_URL would be, with parameters that only Rails uses.
 func (p *Porta) URL() string { return p.URLAt(p.Addr) }
 
-// URLAt is the URL with another address, of a proxy for one.
+// URLAt is the URL with another address, for example that of a proxy.
 func (p *Porta) URLAt(addr string) string {
 	user := strings.ReplaceAll(url.QueryEscape(Password), "+", "%20")
 	return "mysql2://" + p.Name + ":" + user + "@" + addr + "/" + p.Name + "?encoding=utf8&pool=5&reconnect=true"
@@ -113,13 +114,13 @@ func (p *Porta) Drop() error {
 	return err
 }
 
-// Digest is what Porta stores of a token.
+// Digest returns what Porta stores for a token.
 func Digest(plaintext string) string {
 	sum := sha512.Sum384([]byte(plaintext))
 	return "SHA384$" + hex.EncodeToString(sum[:])
 }
 
-// Accepts tells whether Porta would let the token in, and for which tenant.
+// Accepts tells whether Porta would accept the token, and for which tenant.
 func (p *Porta) Accepts(ctx context.Context, plaintext string) (tenant int64, ok bool, err error) {
 	var tenants []int64
 	err = p.DB.SelectContext(ctx, &tenants, `
@@ -131,8 +132,8 @@ SELECT u.account_id FROM access_tokens t JOIN users u ON u.id = t.owner_id
 	return tenants[0], true, nil
 }
 
-// ServeHTTP answers the request that verification makes, as Porta's admin API:
-// with the account for a token that it accepts, with 403 for another.
+// ServeHTTP answers the request of the canary as Porta's admin API does: with the
+// account if it accepts the token, with 403 if not.
 func (p *Porta) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, token, given := r.BasicAuth()
 	if r.Method != http.MethodGet || r.URL.Path != "/admin/api/provider.json" {
@@ -154,8 +155,8 @@ func (p *Porta) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Mint makes a sync token for each owner, by tenant, as Porta itself does when a
-// tenant has an event, and returns the plaintexts by tenant.
+// Mint makes a sync token for each owner, by tenant, as Porta does when a tenant has an
+// event. It returns the plaintexts by tenant.
 func (p *Porta) Mint(ctx context.Context, owners map[int64]int64, life time.Duration) (map[int64]string, error) {
 	rows := newInsert("access_tokens", "owner_id, scopes, value, name, permission, created_at, updated_at, expires_at")
 	now := time.Now().UTC().Truncate(time.Second)
@@ -168,8 +169,8 @@ func (p *Porta) Mint(ctx context.Context, owners map[int64]int64, life time.Dura
 	return plaintexts, rows.run(ctx, p)
 }
 
-// MintOnMiss does what Porta does when its cache misses: it locks an owner's sync
-// tokens, so that concurrent misses make one token and not many, and inserts one.
+// MintOnMiss does what Porta does when its cache misses. It locks an owner's sync
+// tokens, so that concurrent misses make only one token, and inserts one.
 func (p *Porta) MintOnMiss(owner int64, value string) error {
 	tx, err := p.DB.Beginx()
 	if err != nil {

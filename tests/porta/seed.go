@@ -10,7 +10,7 @@ import (
 // MasterID is the id of the master account.
 const MasterID = 1
 
-// Seed says how much of what a production database holds.
+// Seed says how much of the content of a production database to create.
 type Seed struct {
 	Tenants int
 	Buyers  int
@@ -23,14 +23,14 @@ type Seeded struct {
 	NoOwner []int64
 	Stale   int // sync tokens that have expired
 	Legacy  int // sync tokens that never expire
-	Others  int // tokens that are no sync tokens
+	Others  int // tokens that are not sync tokens
 }
 
-// states are those of accounts; "" is NULL.
+// states are the states of accounts; "" is NULL.
 var states = []string{"approved", "created", "pending", "rejected", "suspended", "scheduled_for_deletion", "marked_for_destruction", ""}
 
-// Fill seeds an empty database: a master, tenants in every state, members named
-// like the impersonation admin, tenants without admin, buyers among them all.
+// Fill seeds an empty database: a master, tenants in every state, members named like
+// the impersonation admin, tenants without an admin, and buyers among all of them.
 func (p *Porta) Fill(ctx context.Context, seed Seed) (*Seeded, error) {
 	s := &seeder{porta: p, seeded: &Seeded{Owners: map[int64]int64{}}}
 	s.accounts = newInsert("accounts", "id, org_name, provider, buyer, master, provider_account_id, domain, self_domain, state, tenant_id, created_at, updated_at")
@@ -86,7 +86,7 @@ func (s *seeder) tenant(id int64, created time.Time) {
 	s.accounts.add(id, fmt.Sprintf("Tenant %d", id), 1, 1, master, MasterID, fmt.Sprintf("t%d.example.com", id),
 		fmt.Sprintf("t%d-admin.example.com", id), state, id, when, created)
 	switch {
-	case id%37 == 0: // members alone, one of them named like the impersonation admin
+	case id%37 == 0: // only members, one of them named like the impersonation admin
 		s.user("3scaleadmin", id, "member", id)
 		s.user("somebody", id, "member", id)
 		s.seeded.NoOwner = append(s.seeded.NoOwner, id)
@@ -105,7 +105,7 @@ func (s *seeder) buyer(id, provider int64, created time.Time) {
 	s.user("3scaleadmin", id, "admin", provider)
 }
 
-// seedTokens gives every owner what may lie about in access_tokens.
+// seedTokens gives every owner all kinds of tokens that access_tokens may have.
 func (s *seeder) seedTokens() {
 	now := time.Now().UTC().Truncate(time.Second)
 	past, future, old := now.Add(-time.Hour), now.Add(time.Hour), now.Add(-100*24*time.Hour)
@@ -129,7 +129,7 @@ func (s *seeder) seedTokens() {
 	}
 }
 
-// insert gathers rows and writes them many at a time.
+// insert collects rows and writes many at a time.
 type insert struct {
 	table, columns string
 	rows           int

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority of a test's own, in a folder.
+// Authority is a certificate authority for one test, in a folder.
 type Authority struct {
 	// File is its certificate, PEM.
 	File string
@@ -44,8 +44,8 @@ func NewAuthority(tb testing.TB) *Authority {
 	return a
 }
 
-// Issue makes a certificate for hosts or addresses, for servers and clients, and
-// returns the files of it and of its key.
+// Issue makes a certificate for hosts or addresses, for servers and clients. It returns
+// the files of the certificate and its key.
 func (a *Authority) Issue(hosts ...string) (certFile, keyFile string) {
 	a.tb.Helper()
 	template := a.template(hosts[0], x509.KeyUsageDigitalSignature)
@@ -66,7 +66,8 @@ func (a *Authority) Issue(hosts ...string) (certFile, keyFile string) {
 	return a.write(serial+".pem", "CERTIFICATE", der), a.write(serial+"-key.pem", "PRIVATE KEY", encoded)
 }
 
-// Config is a client's that trusts the authority and has a certificate of it.
+// Config is the configuration of a client that trusts the authority and has a
+// certificate from it.
 func (a *Authority) Config() *tls.Config {
 	a.tb.Helper()
 	cert, key := a.Issue("client")
@@ -75,7 +76,7 @@ func (a *Authority) Config() *tls.Config {
 	return &tls.Config{RootCAs: a.Pool(), Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 }
 
-// Pool holds the authority alone.
+// Pool contains only the authority.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
@@ -110,10 +111,10 @@ func (a *Authority) must(err error) {
 	}
 }
 
-// host is where the n-th server of the authority listens.
+// host is the address of the n-th server with a certificate from the authority.
 func (*Authority) host(n int) string { return fmt.Sprintf("127.0.0.%d", 10+n) }
 
-// args are redis-server's for TLS alone, to clients and to other servers.
+// args make redis-server use only TLS, to clients and to other servers.
 func (a *Authority) args(host string, port int) []string {
 	cert, key := a.Issue(host)
 	return []string{

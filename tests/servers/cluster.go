@@ -14,16 +14,16 @@ import (
 // Cluster is a Redis Cluster of three masters with a replica each.
 type Cluster struct{ Nodes []*Redis }
 
-// slots is how many a Cluster has.
+// slots is the number of slots of a Cluster.
 const slots = 16384
 
-// StartCluster starts the six of them and waits until all slots are served.
+// StartCluster starts six nodes and waits until all slots are served.
 func StartCluster(ctx context.Context, dir string) (*Cluster, error) {
 	return StartClusterTLS(ctx, dir, nil)
 }
 
-// StartClusterTLS starts one whose nodes speak TLS alone, each with an address and a
-// certificate of its own, or without TLS where the authority is nil.
+// StartClusterTLS starts six nodes that use only TLS, each with its own address and
+// certificate. If the authority is nil, they do not use TLS.
 func StartClusterTLS(ctx context.Context, dir string, ca *Authority) (c *Cluster, err error) {
 	c = &Cluster{}
 	defer func() {
@@ -71,7 +71,7 @@ func StartClusterTLS(ctx context.Context, dir string, ca *Authority) (c *Cluster
 	return c, c.await(ctx)
 }
 
-// replicate makes one node a replica of another, once it knows it.
+// replicate makes one node a replica of another, once it knows the other.
 func (c *Cluster) replicate(ctx context.Context, replica, master int) error {
 	of := c.Nodes[master].client()
 	defer func() { _ = of.Close() }()
@@ -86,8 +86,8 @@ func (c *Cluster) replicate(ctx context.Context, replica, master int) error {
 	})
 }
 
-// await waits until each node finds the Cluster sound and each replica has its
-// master's data, without which it would not take its place.
+// await waits until each node reports a healthy Cluster and each replica has its
+// master's data. Without the data a replica would not become the master.
 func (c *Cluster) await(ctx context.Context) error {
 	return await(ctx, "the Cluster does not come up", func(ctx context.Context) error {
 		for _, node := range c.Nodes {
@@ -122,7 +122,7 @@ func (c *Cluster) MasterOf(ctx context.Context, key string) (*Redis, error) {
 	return nil, fmt.Errorf("no node at %s", node.Options().Addr)
 }
 
-// Remove ends them all.
+// Remove stops all nodes.
 func (c *Cluster) Remove() {
 	for _, node := range c.Nodes {
 		_ = node.Remove()

@@ -15,7 +15,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// MariaDB is a private server in a folder of its own.
+// MariaDB is a private server in its own folder.
 type MariaDB struct {
 	Port    int
 	dir     string
@@ -23,15 +23,15 @@ type MariaDB struct {
 	process *process
 }
 
-// StartMariaDB installs a fresh server in dir and starts it. extra are further
-// options of mariadbd.
+// StartMariaDB installs a fresh server in dir and starts it. extra are more options for
+// mariadbd.
 func StartMariaDB(ctx context.Context, dir string, extra ...string) (*MariaDB, error) {
 	install, err := find("mariadb-install-db", "mysql_install_db")
 	if err != nil {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	// A server that starts clears its temporary folder of every server's files.
+	// A server that starts removes all servers' files from its temporary folder.
 	tmp := filepath.Join(dir, "tmp")
 	if err := os.Mkdir(tmp, 0o700); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func StartMariaDB(ctx context.Context, dir string, extra ...string) (*MariaDB, e
 	return m, m.Start(ctx)
 }
 
-// asRoot is what MariaDB wants to be told by root.
+// asRoot is the option that MariaDB requires from root.
 func asRoot() []string {
 	if me, err := user.Current(); err == nil && me.Uid == "0" {
 		return []string{"--user=root"}
@@ -98,7 +98,7 @@ func (m *MariaDB) Pid() int { return m.process.cmd.Process.Pid }
 // Stop shuts the server down.
 func (m *MariaDB) Stop() { m.process.end() }
 
-// Kill ends the server as a crash would.
+// Kill ends the server like a crash.
 func (m *MariaDB) Kill() { m.process.kill() }
 
 // Remove stops the server and deletes its folder.

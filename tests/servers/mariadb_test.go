@@ -10,8 +10,8 @@ import (
 
 func TestMain(m *testing.M) { servers.Main(m) }
 
-// A server that starts removes what it takes for its own last life's temporary
-// tables. Those of the servers beside it must not be among them.
+// A server that starts removes temporary tables that seem to be left from its last run.
+// It must not remove those of other servers.
 func TestPrivateTmpdir(t *testing.T) {
 	others := filepath.Join(t.TempDir(), "#sql-temptable-1-1-1.MAI")
 	if err := os.WriteFile(others, nil, 0o600); err != nil {

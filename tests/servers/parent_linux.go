@@ -2,7 +2,7 @@ package servers
 
 import "syscall"
 
-// dieWithParent has the kernel kill the child when its parent is gone.
+// dieWithParent makes the kernel kill the child when its parent is gone.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

@@ -21,14 +21,14 @@ const (
 	stopTimeout  = 15 * time.Second
 )
 
-// process is a server that was started. It dies with this process, however this
-// process ends.
+// process is a server that was started. It ends with this process, however this process
+// ends.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 }
 
-// spawn starts a command whose output goes to a file.
+// spawn starts a command and writes its output to a file.
 func spawn(logFile string, name string, args ...string) (*process, error) {
 	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -39,8 +39,8 @@ func spawn(logFile string, name string, args ...string) (*process, error) {
 	p.cmd.SysProcAttr = dieWithParent()
 	started := make(chan error)
 	go func() {
-		// The signal at the parent's death is tied to the thread that started the
-		// child: it must live as long as the child does.
+		// The signal for the parent's death belongs to the thread that started the
+		// child. So the thread must live as long as the child.
 		runtime.LockOSThread()
 		defer close(p.done)
 		defer func() { _ = out.Close() }()
@@ -80,10 +80,10 @@ func (p *process) ended() bool {
 	}
 }
 
-// errEnded says that there is nothing left to wait for.
+// errEnded means that nothing is left to wait for.
 var errEnded = errors.New("it has ended")
 
-// await polls until ready returns nil. A process that does not get there is killed.
+// await polls until ready returns nil. It kills a process that does not get ready.
 func (p *process) await(ctx context.Context, logFile string, ready func(context.Context) error) error {
 	err := await(ctx, filepath.Base(p.cmd.Path)+" is not ready", func(ctx context.Context) error {
 		err := ready(ctx)
@@ -123,7 +123,8 @@ func tail(file string) string {
 	return strings.TrimSpace(string(content))
 }
 
-// find looks for a program on the PATH and where distributions put servers.
+// find looks for a program on the PATH and in the folders where distributions put
+// servers.
 func find(names ...string) (string, error) {
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -139,12 +140,12 @@ func find(names ...string) (string, error) {
 	return "", fmt.Errorf("%w: %s (run make deps)", ErrNotInstalled, strings.Join(names, " or "))
 }
 
-// ErrNotInstalled says that a server's program is not on this machine.
+// ErrNotInstalled means that a server's program is not installed.
 var ErrNotInstalled = errors.New("not installed")
 
-// FreePort returns a TCP port on the loopback that was free a moment ago. It is
-// below those that a system gives to whoever asks for any: such a port could be
-// another's before its server binds it, or binds it anew after a crash.
+// FreePort returns a TCP port on the loopback that was free a moment ago. It is below
+// the range from which the system gives out ports. A port in that range could be taken
+// by another process before the server uses it, or uses it again after a crash.
 func FreePort() (int, error) {
 	const from, to, tries = 10000, 32000, 100
 	var err error

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Redis is a private server in a folder of its own.
+// Redis is a private server in its own folder.
 type Redis struct {
 	Port    int
 	host    string
@@ -25,10 +25,10 @@ type Redis struct {
 // Addr is the server's host and port.
 func (r *Redis) Addr() string { return fmt.Sprintf("%s:%d", r.host, r.Port) }
 
-// loopback is where servers listen that are not told otherwise.
+// loopback is the default address of servers.
 const loopback = "127.0.0.1"
 
-// StartRedis starts a server without persistence. extra are further options of
+// StartRedis starts a server without persistence. extra are more options for
 // redis-server.
 func StartRedis(ctx context.Context, dir string, extra ...string) (*Redis, error) {
 	port, err := FreePort()
@@ -42,9 +42,9 @@ func StartRedis(ctx context.Context, dir string, extra ...string) (*Redis, error
 	return r, r.Start(ctx)
 }
 
-// startRedisOf starts a server with a certificate of an authority, or without TLS
-// where that is nil. With it each server has an address and a certificate of its own:
-// the n-th of a test listens at 127.0.0.n.
+// startRedisOf starts a server with a certificate from an authority, or without TLS if
+// that is nil. With TLS each server has its own address and certificate: the n-th
+// server of a test listens at 127.0.0.n.
 func startRedisOf(ctx context.Context, ca *Authority, n int, dir string, extra ...string) (*Redis, error) {
 	if ca == nil {
 		return StartRedis(ctx, dir, extra...)
@@ -58,9 +58,9 @@ func startRedisOf(ctx context.Context, ca *Authority, n int, dir string, extra .
 	return r, r.Start(ctx)
 }
 
-// StartRedisTLS starts a server that speaks TLS alone, and asks its clients for a
-// certificate. The files are an authority's certificate, and the server's own with
-// its key; config is how to ask the server whether it is there.
+// StartRedisTLS starts a server that uses only TLS and requires a certificate from its
+// clients. The files are an authority's certificate, the server's own, and its key.
+// config is used to find out whether the server answers.
 func StartRedisTLS(ctx context.Context, dir, ca, cert, key string, config *tls.Config) (*Redis, error) {
 	port, err := FreePort()
 	if err != nil {
@@ -74,7 +74,7 @@ func StartRedisTLS(ctx context.Context, dir, ca, cert, key string, config *tls.C
 	return r, r.Start(ctx)
 }
 
-// Start starts a server that was stopped or killed. What it held is gone.
+// Start starts a server that was stopped or killed. Its data is gone.
 func (r *Redis) Start(ctx context.Context) error {
 	program, err := find("redis-server", "valkey-server")
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *Redis) client() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: r.Addr(), TLSConfig: r.tls})
 }
 
-// URL names the server and a database of it.
+// URL is the server's URL with a database.
 func (r *Redis) URL(database int) string {
 	scheme := map[bool]string{true: "rediss", false: "redis"}[r.tls != nil]
 	return fmt.Sprintf("%s://%s/%d", scheme, r.Addr(), database)
@@ -103,7 +103,7 @@ func (r *Redis) URL(database int) string {
 // Stop shuts the server down.
 func (r *Redis) Stop() { r.process.end() }
 
-// Kill ends the server as a crash would.
+// Kill ends the server like a crash.
 func (r *Redis) Kill() { r.process.kill() }
 
 // Remove stops the server and deletes its folder.

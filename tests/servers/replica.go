@@ -9,8 +9,8 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Replicated starts a MariaDB and a replica of it for one test alone. What is
-// written to the primary comes to the replica until [MariaDB.StopReplication].
+// Replicated starts a MariaDB and its replica for one test. Writes to the primary reach
+// the replica until [MariaDB.StopReplication].
 func Replicated(tb testing.TB) (primary, replica *MariaDB) {
 	tb.Helper()
 	primary = PrivateMariaDB(tb, "--server-id=1", "--log-bin=b", "--binlog-format=ROW", "--gtid-strict-mode=1")
@@ -23,7 +23,7 @@ func Replicated(tb testing.TB) (primary, replica *MariaDB) {
 	return primary, replica
 }
 
-// CatchUp waits until a replica has all that its primary has committed.
+// CatchUp waits until a replica has everything that its primary has committed.
 func (m *MariaDB) CatchUp(tb testing.TB, primary *MariaDB) {
 	tb.Helper()
 	var position string
@@ -35,14 +35,14 @@ func (m *MariaDB) CatchUp(tb testing.TB, primary *MariaDB) {
 	}
 }
 
-// StopReplication leaves a replica behind: what its primary commits from now on is
-// lost when it is promoted.
+// StopReplication stops the replica from following. What the primary commits afterwards
+// is lost when the replica is promoted.
 func (m *MariaDB) StopReplication(tb testing.TB) {
 	tb.Helper()
 	m.mustExec(tb, "STOP SLAVE")
 }
 
-// Promote kills the primary and makes a replica the primary on its port.
+// Promote kills the primary, and makes the replica the primary on the same port.
 func (m *MariaDB) Promote(tb testing.TB, primary *MariaDB) {
 	tb.Helper()
 	primary.Kill()

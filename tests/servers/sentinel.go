@@ -10,10 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// MasterName is what the Sentinels call their master.
+// MasterName is the Sentinels' name for their master.
 const MasterName = "porta"
 
-// Sentinels are three Sentinels over a master and its replica.
+// Sentinels are three Sentinels that watch a master and its replica.
 type Sentinels struct {
 	Master, Replica *Redis
 	// Hosts are the Sentinels' addresses.
@@ -22,14 +22,14 @@ type Sentinels struct {
 	ca        *Authority // nil for plain text
 }
 
-// StartSentinels starts the five of them. The Sentinels, and nothing else, ask for
-// a password; it is empty for none.
+// StartSentinels starts the five servers. Only the Sentinels require a password. It may
+// be empty for none.
 func StartSentinels(ctx context.Context, dir, password string) (*Sentinels, error) {
 	return StartSentinelsTLS(ctx, dir, password, nil)
 }
 
-// StartSentinelsTLS starts five that speak TLS alone, each with an address and a
-// certificate of its own, or without TLS where the authority is nil.
+// StartSentinelsTLS starts five servers that use only TLS, each with its own address
+// and certificate. If the authority is nil, they do not use TLS.
 func StartSentinelsTLS(ctx context.Context, dir, password string, ca *Authority) (s *Sentinels, err error) {
 	s = &Sentinels{ca: ca}
 	defer func() {
@@ -92,7 +92,7 @@ func (s *Sentinels) startSentinel(ctx context.Context, dir, password string) err
 	return p.await(ctx, logFile, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 }
 
-// awaitQuorum waits until the Sentinels know of each other and of the replica.
+// awaitQuorum waits until the Sentinels know each other and the replica.
 func (s *Sentinels) awaitQuorum(ctx context.Context, password string) error {
 	client := s.client(0, password)
 	defer func() { _ = client.Close() }()
@@ -113,7 +113,7 @@ func (s *Sentinels) client(n int, password string) *redis.SentinelClient {
 	return redis.NewSentinelClient(options)
 }
 
-// Remove ends them all.
+// Remove stops all servers.
 func (s *Sentinels) Remove() {
 	for _, p := range s.processes {
 		p.kill()

@@ -1,6 +1,6 @@
-// Package servers starts private, throw-away MariaDB and Redis servers on free
-// ports in temporary folders, so that any number of test runs live side by side.
-// TEST_DATABASE_URL and TEST_REDIS_URL name servers to use in their place.
+// Package servers starts private MariaDB and Redis servers on free ports in temporary
+// folders, and deletes them afterwards. So any number of test runs can run side by
+// side. TEST_DATABASE_URL and TEST_REDIS_URL name servers to use instead.
 package servers
 
 import (
@@ -27,9 +27,8 @@ var shared struct {
 	dbs     int // databases of Redis handed out
 }
 
-// Main runs a package's tests, stops the servers that they shared, and fails on
-// goroutines that were left behind. Call it from TestMain; cleanup runs after
-// the tests.
+// Main runs a package's tests, stops the servers that they shared, and fails if
+// goroutines are left. Call it from TestMain. cleanup runs after the tests.
 func Main(m *testing.M, cleanup ...func()) {
 	code := m.Run()
 	for _, clean := range cleanup {
@@ -50,8 +49,8 @@ func Main(m *testing.M, cleanup ...func()) {
 	os.Exit(code)
 }
 
-// MySQL returns how to connect, as one who may create databases and users, to
-// the server that the package's tests share.
+// MySQL returns how to connect to the server that the package's tests share, as a user
+// who may create databases and users.
 func MySQL(tb testing.TB) *mysql.Config {
 	tb.Helper()
 	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
@@ -71,8 +70,8 @@ func MySQL(tb testing.TB) *mysql.Config {
 	return shared.mariadb.Config()
 }
 
-// RedisURL returns the URL of an empty database on the server that the package's
-// tests share.
+// RedisURL returns the URL of an empty database on the server that the package's tests
+// share.
 func RedisURL(tb testing.TB) string {
 	tb.Helper()
 	if given := os.Getenv("TEST_REDIS_URL"); given != "" {
@@ -102,14 +101,14 @@ func RedisClient(tb testing.TB) *redis.Client {
 	return client
 }
 
-// Private starts a MariaDB and a Redis for one test alone, which may kill them.
+// Private starts a MariaDB and a Redis for one test, which may kill them.
 func Private(tb testing.TB) (*MariaDB, *Redis) {
 	tb.Helper()
-	// One that is killed must not forget what it has committed.
+	// A killed server must not lose what it has committed.
 	return PrivateMariaDB(tb, "--innodb-flush-log-at-trx-commit=1"), PrivateRedis(tb)
 }
 
-// PrivateMariaDB starts one for one test alone, with further options of mariadbd.
+// PrivateMariaDB starts a server for one test, with more options for mariadbd.
 func PrivateMariaDB(tb testing.TB, extra ...string) *MariaDB {
 	tb.Helper()
 	server, err := StartMariaDB(context.Background(), tempDir(tb), extra...)
@@ -118,8 +117,7 @@ func PrivateMariaDB(tb testing.TB, extra ...string) *MariaDB {
 	return server
 }
 
-// PrivateRedis starts one for one test alone, with further options of
-// redis-server.
+// PrivateRedis starts a server for one test, with more options for redis-server.
 func PrivateRedis(tb testing.TB, extra ...string) *Redis {
 	tb.Helper()
 	server, err := StartRedis(context.Background(), tempDir(tb), extra...)
@@ -130,8 +128,8 @@ func PrivateRedis(tb testing.TB, extra ...string) *Redis {
 
 func tempDir(tb testing.TB) string {
 	tb.Helper()
-	// The server outlives the test that starts it, and its folder with it; short,
-	// for the sake of the socket in it.
+	// The server and its folder outlive the test that starts it. The name is short
+	// because a socket is in it.
 	dir, err := os.MkdirTemp("", "ts-") //nolint:usetesting // see above
 	if err != nil {
 		tb.Fatal(err)
@@ -139,7 +137,7 @@ func tempDir(tb testing.TB) string {
 	return dir
 }
 
-// SkipWithout skips a test whose programs are not installed, but not in CI.
+// SkipWithout skips a test whose programs are not installed. In CI it fails the test.
 func SkipWithout(tb testing.TB, err error) {
 	tb.Helper()
 	switch {

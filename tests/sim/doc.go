@@ -1,6 +1,5 @@
-// Package sim is a small world in memory for tests under virtual time: a MySQL
-// with Porta's rows, a Redis, a Zync and the network before them, each behind the
-// interface that the real one is used by, and each able to fail as the real one
-// does. What a statement of SQL does is tested on a real server; here it is the
-// order of events.
+// Package sim models the servers in memory for tests in virtual time: a MySQL with
+// Porta's rows, a Redis, a Zync and the network. Each has the interface through which
+// the program uses the real one, and can fail as the real one does. Real servers test
+// what SQL statements do. This package tests the order of events.
 package sim

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Weather is how a server and the way to it behave.
+// Weather is how a server, and the network to it, behave.
 type Weather struct {
 	Down     error         // every call fails at once
-	Hanging  bool          // no call is answered before its time is up
+	Hanging  bool          // each call times out
 	LoseAsk  float64       // chance that a call does not arrive
-	LoseSaid float64       // chance that a call is carried out and its answer lost
+	LoseSaid float64       // chance that a call is carried out and its answer is lost
 	Latency  time.Duration // the longest that a call takes
 }
 
-// ErrNetwork is what a call that was lost fails with.
+// ErrNetwork is the error of a call that was lost.
 var ErrNetwork = errors.New("connection reset by peer")
 
-// ErrKilled is what every call of a process fails with that was killed.
+// ErrKilled is the error of every call of a killed process.
 var ErrKilled = errors.New("killed")
 
-// Server is the near end of a server: its weather.
+// Server is a server's weather.
 type Server struct {
 	mu      sync.Mutex
 	weather Weather
@@ -37,7 +37,7 @@ func (s *Server) Set(w Weather) {
 	s.weather = w
 }
 
-// Draw has the chances of the weather drawn from a source.
+// Draw makes a random source decide the chances of the weather.
 func (s *Server) Draw(chance *rand.Rand) { s.chance = chance }
 
 // Up tells whether calls reach the server at all.
@@ -47,7 +47,7 @@ func (s *Server) Up() bool {
 	return s.weather.Down == nil && !s.weather.Hanging
 }
 
-// forecast draws what becomes of one call.
+// forecast decides what happens to one call.
 func (s *Server) forecast() (w Weather, lost, unsaid bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,8 +61,8 @@ func (s *Server) forecast() (w Weather, lost, unsaid bool) {
 	return w, s.chance.Float64() < w.LoseAsk, s.chance.Float64() < w.LoseSaid
 }
 
-// Process is a process as the network sees it: it may be paused or killed
-// between any two of its calls.
+// Process is a process as the network sees it. It may be paused or killed between any
+// two of its calls.
 type Process struct {
 	mu       sync.Mutex
 	dead     bool
@@ -70,7 +70,7 @@ type Process struct {
 	pausedAt time.Time
 }
 
-// Kill lets no call of the process through any more.
+// Kill makes every further call of the process fail.
 func (p *Process) Kill() {
 	p.Resume()
 	p.mu.Lock()
@@ -78,8 +78,8 @@ func (p *Process) Kill() {
 	p.dead = true
 }
 
-// Pause holds up every call of the process, as SIGSTOP would. What it was about
-// to do it does when it is resumed, however stale the reason.
+// Pause stops every call of the process, as SIGSTOP does. When it is resumed, the
+// process does what it was going to do, however outdated the reason.
 func (p *Process) Pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,8 +132,8 @@ func (p *Process) gate() error {
 	return nil
 }
 
-// call carries out one call of a process to a server. The error is do's, or the
-// network's; after the latter do may have been carried out all the same.
+// call carries out one call of a process to a server. The error is that of do, or of
+// the network. After an error of the network, do may have been carried out.
 func call(ctx context.Context, p *Process, s *Server, do func() error) error {
 	if err := p.gate(); err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
-// Porta is a MySQL with Porta's tenants and sync tokens. Its clock is the
-// world's, by which tokens live.
+// Porta is a MySQL with Porta's tenants and sync tokens. Its clock is the simulation's,
+// and decides when tokens expire.
 type Porta struct {
 	*Server
 	proc *Process
@@ -26,13 +26,13 @@ type portaData struct {
 	tokens   map[string]*Token  // by digest
 	lastID   int64              // of a token
 	tenantID int64              // of the last tenant
-	ownerID  int64              // of the last owner that replaced another
+	ownerID  int64              // id of the last owner that replaced another
 	writers  map[string]*Writer // by lock
 	restarts int
 	readOnly bool
-	// refuse says why no token is taken for a tenant; empty to take it.
+	// refuse says why a token for a tenant is refused. It returns "" to accept it.
 	refuse func(tenant int64) string
-	// onEnd is told of every token that is deleted or expired by a statement.
+	// onEnd is called with every token that a statement deletes or expires.
 	onEnd func(digest string, token Token)
 }
 
@@ -48,8 +48,8 @@ type Token struct {
 // Lives tells whether Porta accepts the token at a time.
 func (t Token) Lives(at time.Time) bool { return t.Expires.IsZero() || !t.Expires.Before(at) }
 
-// NewPorta returns a Porta with n tenants, each with an owner, the first of them
-// the master.
+// NewPorta returns a Porta with n tenants. Each has an owner. The first one is the
+// master.
 func NewPorta(n int) *Porta {
 	p := &Porta{Server: &Server{}, data: &portaData{owners: map[int64]int64{}, tokens: map[string]*Token{}, writers: map[string]*Writer{}}}
 	for range n {
@@ -85,8 +85,8 @@ func (p *Porta) DropTenant(id int64) {
 	p.data.dropTokens(func(t *Token) bool { return t.TenantID == id })
 }
 
-// ReplaceOwner deletes a tenant's owner with the tokens that belong to it, and
-// gives the tenant another.
+// ReplaceOwner deletes a tenant's owner and the owner's tokens, and gives the tenant
+// another owner.
 func (p *Porta) ReplaceOwner(id int64) {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
@@ -110,7 +110,7 @@ func (d *portaData) dropTokens(which func(*Token) bool) {
 	}
 }
 
-// OnEnd has f told of every token that a statement deletes or ends.
+// OnEnd makes f be called with every token that a statement deletes or expires.
 func (p *Porta) OnEnd(f func(digest string, token Token)) { p.data.onEnd = f }
 
 // Tenants returns the ids of all tenants.
@@ -124,7 +124,8 @@ func (p *Porta) Tenants() []int64 {
 	return ids
 }
 
-// Mint is Porta's own: a token for a tenant, with a life; zero is for ever.
+// Mint is Porta's own: it makes a token for a tenant that lives for a time. Zero means
+// for ever.
 func (p *Porta) Mint(id int64, digest string, life time.Duration) {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
@@ -155,14 +156,14 @@ func (p *Porta) Token(digest string) (Token, bool) {
 	return *token, true
 }
 
-// Tokens is how many tokens there are.
+// Tokens is the number of tokens.
 func (p *Porta) Tokens() int {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
 	return len(p.data.tokens)
 }
 
-// Restart ends every connection, and with it every writer.
+// Restart ends every connection, and every writer with it.
 func (p *Porta) Restart() {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
@@ -170,8 +171,8 @@ func (p *Porta) Restart() {
 	clear(p.data.writers)
 }
 
-// Failover is to a replica that lags: what was minted in the last time is lost, and
-// every connection with it.
+// Failover switches to a replica that lags. The most recent tokens are lost, and so is
+// every connection.
 func (p *Porta) Failover(lag time.Duration) (lost int) {
 	p.data.mu.Lock()
 	before := len(p.data.tokens)
@@ -183,21 +184,21 @@ func (p *Porta) Failover(lag time.Duration) (lost int) {
 	return lost
 }
 
-// ReadOnly has the server take no writes, as a replica does.
+// ReadOnly makes the server refuse writes, as a replica does.
 func (p *Porta) ReadOnly(is bool) {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
 	p.data.readOnly = is
 }
 
-// Refuse has f say why no token is taken for a tenant; empty takes it.
+// Refuse makes f say why a token for a tenant is refused. "" accepts it.
 func (p *Porta) Refuse(f func(tenant int64) string) {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
 	p.data.refuse = f
 }
 
-// SetApproved says whether a tenant is approved.
+// SetApproved sets whether a tenant is approved.
 func (p *Porta) SetApproved(id int64, approved bool) {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
@@ -208,7 +209,7 @@ func (p *Porta) SetApproved(id int64, approved bool) {
 	}
 }
 
-// As returns it as a process reaches it.
+// As returns the database as a process reaches it.
 func (p *Porta) As(proc *Process) *Porta {
 	view := *p
 	view.proc = proc

@@ -59,7 +59,7 @@ func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 	return found, err
 }
 
-// Missing tells rotate which tokens Porta does not accept.
+// Missing implements the look for lost tokens of rotate.
 func (p *Porta) Missing(ctx context.Context, digests []secret.Text) (missing []int, err error) {
 	err = p.query(ctx, func(d *portaData) error {
 		for i, digest := range digests {
@@ -105,7 +105,7 @@ func (p *Porta) Count(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// StaleTokens are those of a Porta, for the janitor.
+// StaleTokens is the janitor's list of stale tokens.
 type StaleTokens struct{ porta *Porta }
 
 // Stale returns the list of stale tokens.

@@ -42,16 +42,16 @@ func newRedisData() *redisData {
 	}
 }
 
-// Refuse has every call fail with err, Hang has none answered, Heal ends both.
+// Refuse makes every call fail with err.
 func (r *Redis) Refuse(err error) { r.Set(Weather{Down: err}) }
 
-// Hang has no call answered.
+// Hang makes every call time out.
 func (r *Redis) Hang() { r.Set(Weather{Hanging: true}) }
 
-// Heal ends all trouble.
+// Heal ends all faults.
 func (r *Redis) Heal() { r.Set(Weather{}) }
 
-// Flush forgets everything.
+// Flush removes all data.
 func (r *Redis) Flush() {
 	r.data.mu.Lock()
 	defer r.data.mu.Unlock()
@@ -59,8 +59,8 @@ func (r *Redis) Flush() {
 	r.data.locks, r.data.deliveries, r.data.tasks, r.data.resume = clean.locks, clean.deliveries, clean.tasks, 0
 }
 
-// Failover forgets what was written in the last moments: locks that are younger
-// than a refresh, and some deliveries.
+// Failover loses the most recent writes: locks that are younger than a refresh, and
+// some deliveries.
 func (r *Redis) Failover(chance *rand.Rand) {
 	r.data.mu.Lock()
 	defer r.data.mu.Unlock()
@@ -68,7 +68,7 @@ func (r *Redis) Failover(chance *rand.Rand) {
 	maps.DeleteFunc(r.data.deliveries, func(int64, ledger.Delivery) bool { return chance.IntN(4) == 0 })
 }
 
-// TTL is how long Redis still keeps a key.
+// TTL is how long Redis will keep a key.
 func (r *Redis) TTL(key string) time.Duration {
 	r.data.mu.Lock()
 	defer r.data.mu.Unlock()
@@ -166,7 +166,7 @@ func (*Redis) ScriptLoad(ctx context.Context, _ string) *redis.StringCmd {
 	return redis.NewStringCmd(ctx)
 }
 
-// As returns it as a process reaches it.
+// As returns Redis as a process reaches it.
 func (r *Redis) As(proc *Process) *Redis {
 	view := *r
 	view.proc = proc

@@ -14,7 +14,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// Writer is the connection that holds a task's lock, as [db.Writer] is.
+// Writer is the connection that holds a task's lock, like [db.Writer].
 type Writer struct {
 	porta    *Porta
 	lock     string
@@ -39,20 +39,20 @@ func (p *Porta) OpenWriter(ctx context.Context, lock string, leaseLife time.Dura
 		return nil
 	})
 	if err != nil {
-		w.orphan() // the server may have it all the same
+		w.orphan() // the server may have the connection nevertheless
 		return nil, err
 	}
 	return w, nil
 }
 
-// alive tells whether the server still has the connection: it has dropped one
-// whose process is dead, or has been silent for twice the lease's life.
+// alive tells whether the server still has the connection. It closes one whose process
+// is dead, or that has been silent for twice the lease's life.
 func (w *Writer) alive() bool {
 	left := !w.orphaned.IsZero() && time.Since(w.orphaned) > 2*w.life
 	return !w.porta.proc.isDead() && w.porta.proc.silence() <= 2*w.life && !left
 }
 
-// orphan leaves the connection, of whose end the server knows nothing yet.
+// orphan leaves the connection. The server does not know yet that it is gone.
 func (w *Writer) orphan() {
 	w.porta.data.mu.Lock()
 	defer w.porta.data.mu.Unlock()
@@ -68,7 +68,7 @@ func (p *Process) silence() time.Duration {
 	return p.silentFor()
 }
 
-// exec carries out a statement, if the connection still holds its lock.
+// exec carries out a statement if the connection still holds its lock.
 func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,7 +80,7 @@ func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
 	defer cancel()
-	// A frozen process finds its connection gone when it thaws.
+	// A frozen process finds its connection closed when it goes on.
 	frozen := w.porta.proc.silence() > 2*w.life
 	var err error
 	var refused error
@@ -190,7 +190,7 @@ func (w *Writer) PurgeLegacy(ctx context.Context, ids []int64) (n int, err error
 	return n, err
 }
 
-// newest is the digest of a tenant's newest live token.
+// newest is the digest of a tenant's newest living token.
 func (d *portaData) newest(tenant int64) (digest string) {
 	var id int64
 	for value, t := range d.tokens {

@@ -15,8 +15,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 )
 
-// Zync holds a token for each tenant. It is an [http.RoundTripper]: the client
-// that is used with it is the real one.
+// Zync has a token for each tenant. It is an [http.RoundTripper], so the client that
+// uses it is the real one.
 type Zync struct {
 	*Server
 	proc *Process
@@ -26,10 +26,10 @@ type Zync struct {
 type zyncData struct {
 	mu    sync.Mutex
 	holds map[int64]string // digest of what Zync holds, by tenant
-	// answer may replace the status with which a push is answered, 0 for none;
-	// where Stored is added to it, the token was taken all the same.
+	// answer may replace the status of an answer; 0 replaces nothing. If Stored is
+	// added to the status, Zync has stored the token nevertheless.
 	answer func(tenant int64) int
-	// onStore is told of every token that Zync takes, by a push of ours or another.
+	// onStore is called with every token that Zync stores, whoever pushed it.
 	onStore func(tenant int64, digest string, ours bool)
 	echo    float64 // chance that a push arrives a second time, later
 	chance  *rand.Rand
@@ -37,33 +37,33 @@ type zyncData struct {
 	served  map[*Process]time.Time // the last delivery that a process knows of
 }
 
-// NewZync returns a Zync that knows nobody.
+// NewZync returns a Zync that knows no tenant.
 func NewZync() *Zync {
 	return &Zync{Server: &Server{}, data: &zyncData{holds: map[int64]string{}, served: map[*Process]time.Time{}}}
 }
 
 const (
-	// Stored is added to a status with which Zync answers though it took the token.
+	// Stored is added to the status of a failure after which the token is stored.
 	Stored = 1000
-	// Hang in place of a status gives no answer at all.
+	// Hang, in place of a status, gives no answer.
 	Hang = -1
 )
 
-// Answer has f replace the status of answers; 0 leaves it.
+// Answer makes f replace the status of answers. 0 replaces nothing.
 func (z *Zync) Answer(f func(tenant int64) int) {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
 	z.data.answer = f
 }
 
-// Holds returns the digest of the token that Zync holds for a tenant.
+// Holds returns the digest of the token that Zync has for a tenant.
 func (z *Zync) Holds(tenant int64) string {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
 	return z.data.holds[tenant]
 }
 
-// answered notes that the process knows of a delivery.
+// answered notes that the process knows about a delivery.
 func (z *Zync) answered() {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
@@ -84,25 +84,25 @@ func (z *Zync) Pushes() int {
 	return z.data.pushes
 }
 
-// Take is a push of Porta's own.
+// Take is a push by Porta itself.
 func (z *Zync) Take(tenant int64, digest string) {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
 	z.data.store(tenant, digest, false)
 }
 
-// Forget has Zync forget a tenant.
+// Forget makes Zync forget a tenant.
 func (z *Zync) Forget(tenant int64) {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
 	delete(z.data.holds, tenant)
 }
 
-// OnStore has f told of every token that Zync takes, and whether it came by a
-// push through the network, or as one of Porta's own or an echo.
+// OnStore makes f be called with every token that Zync stores, and whether it came by a
+// push through the network, or by Porta's own push or an echo.
 func (z *Zync) OnStore(f func(tenant int64, digest string, ours bool)) { z.data.onStore = f }
 
-// Echo has some pushes arrive a second time, up to a minute later.
+// Echo makes some pushes arrive a second time, up to a minute later.
 func (z *Zync) Echo(chance float64, draw *rand.Rand) {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
@@ -184,7 +184,7 @@ func (z *Zync) take(tenant int64, digest string) int {
 	return http.StatusNoContent
 }
 
-// As returns it as a process reaches it.
+// As returns Zync as a process reaches it.
 func (z *Zync) As(proc *Process) *Zync {
 	view := *z
 	view.proc = proc

@@ -11,15 +11,16 @@ import (
 	"time"
 )
 
-// Fetcher asks for a tenant's data as Zync's jobs do: plain HTTP to the host and port of
-// SYSTEM_PROVIDER_PORT, one request a connection, the headers that were recorded.
+// Fetcher asks for a tenant's data as Zync's jobs do: plain HTTP to the host and port
+// of SYSTEM_PROVIDER_PORT, one request a connection, with the headers that were
+// recorded.
 type Fetcher struct {
 	Addr    string        // host:port, Porta's or a gateway's
-	Token   string        // ZYNC_AUTHENTICATION_TOKEN; no header where empty
-	TimeOut time.Duration // for each read; a minute where zero
+	Token   string        // ZYNC_AUTHENTICATION_TOKEN; no header if empty
+	TimeOut time.Duration // for each read; a minute if zero
 }
 
-// Fetch is what a job asks for.
+// Fetch is a job's request.
 type Fetch struct {
 	Host  string // of the tenant's endpoint
 	URI   string // path and query
@@ -27,17 +28,17 @@ type Fetch struct {
 	ID    string // X-Request-Id
 }
 
-// Fetched is what became of a job.
+// Fetched is the result of a job.
 type Fetched struct {
-	Status  int // zero where there was no answer
+	Status  int // zero if there was no answer
 	Header  http.Header
 	Body    []byte
-	Deleted bool // Zync takes what it asked for for gone, and deletes it at the identity provider
+	Deleted bool // Zync deletes what it asked for at the identity provider
 	Err     error
 }
 
-// Do runs a job once. Zync asks a second time after a time-out, and deletes after the
-// second one.
+// Do runs a job once. After a time-out Zync asks a second time. After a second time-out
+// it deletes.
 func (f *Fetcher) Do(ctx context.Context, job Fetch) Fetched {
 	for try := 1; ; try++ {
 		got := f.once(ctx, job)

@@ -70,8 +70,8 @@ func (z *Zync) arrived(id int64, token string, hasEndpoint bool) (Push, Fault) {
 	return push, z.fault(push)
 }
 
-// take stores a token, as Zync does: it keeps the endpoint it has where the body
-// names none, and refuses a tenant for which it has none.
+// take stores a token as Zync does. If the body has no endpoint, it keeps the one it
+// has, and refuses a tenant for which it has none.
 func (z *Zync) take(push Push, endpoint *string) int {
 	z.mu.Lock()
 	defer z.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// threads lets as many connections in as Zync has threads. The others wait, as
-// they do in the backlog of its socket.
+// threads accepts as many connections as Zync has threads. The others wait, as in the
+// backlog of its socket.
 type threads struct {
 	net.Listener
 	zync *Zync
@@ -26,7 +26,7 @@ func (t *threads) Accept() (net.Conn, error) {
 	return &thread{Conn: conn, zync: z, opened: time.Now()}, nil
 }
 
-// thread is a connection: its first read waits for a thread.
+// thread is a connection. Its first read waits for a thread.
 type thread struct {
 	net.Conn
 	zync   *Zync
@@ -37,8 +37,8 @@ type thread struct {
 	taken  bool
 }
 
-// answered counts the connection as closed: its client may open another as soon
-// as it has read the answer, which is before this end is closed.
+// answered counts the connection as closed. The client may open another one as soon as
+// it has read the answer, and that is before this end is closed.
 func (t *thread) answered() {
 	t.count.Do(func() {
 		t.zync.mu.Lock()

@@ -1,6 +1,6 @@
-// Package zync stands in for Zync: as strict as the real one, as short of
-// threads, able to fail in every way that it or the network before it can, and
-// with a memory of who held which token when.
+// Package zync stands in for Zync. It is as strict as the real one and has as few
+// threads. It can fail in every way that Zync or the network before it can fail. It
+// remembers which tenant had which token when.
 package zync
 
 import (
@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// Threads of Zync's web server; a connection occupies one from its opening to
-	// its close.
+	// Threads is the number of threads of Zync's web server. A connection occupies one
+	// until it is closed.
 	Threads = 3
 	// silence is how long a thread waits for a request that does not come.
 	silence = 30 * time.Second
 )
 
-// Push is one PUT as Zync saw it.
+// Push is one PUT as Zync received it.
 type Push struct {
 	N           int // counts PUTs from 1
 	TenantID    int64
@@ -28,18 +28,18 @@ type Push struct {
 	HasEndpoint bool
 }
 
-// Fault is what goes wrong with a push. The zero Fault is nothing.
+// Fault says how a push fails. The zero Fault is no failure.
 type Fault struct {
-	Status int         // answer with it in place of Zync's own
-	Header http.Header // beside it
-	Body   string      // in place of Zync's own
+	Status int         // answer with this status instead of Zync's own
+	Header http.Header // added to the answer
+	Body   string      // instead of Zync's own
 	Delay  time.Duration
-	Store  bool // though it fails, the token has been stored
-	Cut    bool // close the connection in place of an answer
-	Hang   bool // say nothing until the client gives up
+	Store  bool // store the token although the push fails
+	Cut    bool // close the connection instead of answering
+	Hang   bool // do not answer until the client gives up
 }
 
-// Holding is a token that a tenant was given at a time.
+// Holding is a token that a tenant got at a time.
 type Holding struct {
 	TenantID int64
 	Token    string
@@ -67,10 +67,10 @@ type Zync struct {
 
 // Options describe a stand-in.
 type Options struct {
-	Token   string        // the credential to ask for; none where empty
-	Delay   time.Duration // the time that each PUT takes
-	Threads int           // Threads where zero
-	Addr    string        // 127.0.0.1:0 where empty
+	Token   string        // the credential to require; none if empty
+	Delay   time.Duration // how long each PUT takes
+	Threads int           // Threads if zero
+	Addr    string        // 127.0.0.1:0 if empty
 }
 
 // Start starts a stand-in on a free port of the loopback.
@@ -107,27 +107,27 @@ func Start(o Options) (*Zync, error) {
 	return z, nil
 }
 
-// threadKey is where a request's context has its connection.
+// threadKey is the key of the connection in a request's context.
 type threadKey struct{}
 
-// Close ends the stand-in and what it serves.
+// Close stops the stand-in.
 func (z *Zync) Close() { _ = z.server.Close() }
 
-// SetFault has f decide what goes wrong with each push; nil ends all trouble.
+// SetFault makes f decide how each push fails. nil ends all faults.
 func (z *Zync) SetFault(f func(Push) Fault) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.fault = f
 }
 
-// Know has Zync know a tenant already, with the token and endpoint that it holds.
+// Know adds a tenant that Zync knows already, with its token and endpoint.
 func (z *Zync) Know(id int64, endpoint, token string) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.store(Holding{TenantID: id, Token: token, Endpoint: endpoint, At: time.Now()})
 }
 
-// Holds returns what Zync holds, by tenant.
+// Holds returns the tokens that Zync has, by tenant.
 func (z *Zync) Holds() map[int64]Holding {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -141,28 +141,29 @@ func (z *Zync) History() []Holding {
 	return append([]Holding(nil), z.history...)
 }
 
-// Pushes is how many PUTs have come.
+// Pushes is the number of PUTs so far.
 func (z *Zync) Pushes() int {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.pushes
 }
 
-// Open is how many connections wait for their answer.
+// Open is the number of connections that wait for their answer.
 func (z *Zync) Open() int {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.open
 }
 
-// Latency is how long an answer took on average, as its client saw it.
+// Latency is the average time of an answer, as the client saw it.
 func (z *Zync) Latency() time.Duration {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.waited / time.Duration(max(1, z.pushes))
 }
 
-// MostOpen is the most connections that waited for their answer at a time.
+// MostOpen is the largest number of connections that waited for their answer at the
+// same time.
 func (z *Zync) MostOpen() int {
 	z.mu.Lock()
 	defer z.mu.Unlock()
