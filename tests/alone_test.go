@@ -11,7 +11,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// failing answers a status for some tenants.
+// failing makes Zync answer some tenants with a status.
 func failing(status int, fails func(id int64) bool) func(zync.Push) zync.Fault {
 	return func(p zync.Push) zync.Fault {
 		if fails(p.TenantID) {
@@ -21,8 +21,8 @@ func failing(status int, fails func(id int64) bool) func(zync.Push) zync.Fault {
 	}
 }
 
-// TestTenantsThatFailAloneCostTheOthersNothing: what the first eight, or one in
-// twenty, answer, everyone else is served, and the run ends and names who failed.
+// TestTenantsThatFailAloneCostTheOthersNothing: if the first eight tenants fail, or one
+// in twenty, all others are served, and the run ends and names those that failed.
 func TestTenantsThatFailAloneCostTheOthersNothing(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func(id int64) bool{
@@ -54,8 +54,8 @@ func TestTenantsThatFailAloneCostTheOthersNothing(t *testing.T) {
 	}
 }
 
-// TestTheDaemonTriesAgainWithinTheWindow: the run ends though one tenant fails, and
-// the next one serves it with the token in hand.
+// TestTheDaemonTriesAgainWithinTheWindow: the run ends although one tenant fails, and
+// the next run serves it with the same token.
 func TestTheDaemonTriesAgainWithinTheWindow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 50)
@@ -75,7 +75,7 @@ func TestTheDaemonTriesAgainWithinTheWindow(t *testing.T) {
 	}
 }
 
-// metrics reads the process's.
+// metrics reads the process's metrics.
 func (p *proc) metrics(t *testing.T) string {
 	t.Helper()
 	response, err := http.Get(p.address() + "/metrics")

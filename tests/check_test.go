@@ -16,7 +16,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-// finding is a line of --check --report=json.
+// finding is one line of --check --report=json.
 type finding struct{ Check, Result, Found, Advice string }
 
 // check runs --check and returns the exit code and its findings.
@@ -64,7 +64,7 @@ func TestCheckOfASoundInstallation(t *testing.T) {
 	}
 }
 
-// TestCheckFindsWhatIsBroken breaks one thing at a time and reads its line.
+// TestCheckFindsWhatIsBroken breaks one thing at a time and looks for its line.
 func TestCheckFindsWhatIsBroken(t *testing.T) {
 	t.Parallel()
 	type breakage struct {
@@ -132,7 +132,7 @@ func (w *world) expectFinding(env map[string]string, check, result, found string
 	w.t.Errorf("no %s of %q with %q in %+v", result, check, found, findings)
 }
 
-// TestCheckOfAnotherServer breaks what belongs to a whole server.
+// TestCheckOfAnotherServer breaks settings of a whole server.
 func TestCheckOfAnotherServer(t *testing.T) {
 	t.Parallel()
 	server := servers.PrivateMariaDB(t, "--log-bin", "--binlog-format=STATEMENT", "--server-id=1")
@@ -158,14 +158,14 @@ func TestCheckOfAnotherServer(t *testing.T) {
 	must(t, p.DB.Close())
 }
 
-// TestCheckOfAnotherRedis breaks what belongs to a whole Redis.
+// TestCheckOfAnotherRedis breaks settings of a whole Redis.
 func TestCheckOfAnotherRedis(t *testing.T) {
 	t.Parallel()
 	server := servers.PrivateRedis(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
 	w := newWorldOn(t, porta.New(t), server.URL(0), 12)
 	w.expectFinding(nil, "redis eviction", "warning", "allkeys-lru")
 	client := w.redis()
-	// What the README asks for is enough, and less is not.
+	// What the README asks for is enough. Less is not.
 	acl := []any{"ACL", "SETUSER", "scheduler", "on", ">pw", "~token-scheduler:*", "+@read", "+@write", "+@scripting", "+@connection"}
 	must(t, client.Do(t.Context(), acl...).Err())
 	env := map[string]string{"REDIS_USERNAME": "scheduler", "REDIS_PASSWORD": "pw"}
@@ -179,7 +179,7 @@ func TestCheckOfAnotherRedis(t *testing.T) {
 	w.expectFinding(nil, "redis lease", "failure", "READONLY")
 }
 
-// TestCheckOfAStrangePorta has something else answer at Porta's address.
+// TestCheckOfAStrangePorta puts another server at Porta's address.
 func TestCheckOfAStrangePorta(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 12)

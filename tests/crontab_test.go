@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// installed lays a host's files out as docs/operations.md says, and returns the folders
-// of its programs and of its configuration.
+// installed installs the files as docs/operations.md says. It returns the folders of
+// the programs and of the configuration.
 func (w *world) installed() (bin, etc string) {
 	w.t.Helper()
 	bin, etc = w.t.TempDir(), w.t.TempDir()
@@ -42,8 +42,8 @@ func shell(line, bin, etc string, env ...string) (string, error) {
 	return string(out), err
 }
 
-// TestCrontabExample runs each line of crontab.example as cron would. Whatever a line
-// prints is a mail, and so is a failure.
+// TestCrontabExample runs each line of crontab.example as cron would. Cron mails all
+// output, and each failure.
 func TestCrontabExample(t *testing.T) {
 	t.Parallel()
 	crontab := read(t, "crontab.example")
@@ -70,7 +70,7 @@ func TestByHandWithTheHostsConfiguration(t *testing.T) {
 	if err != nil || w.zync.Pushes() != len(w.seeded.Owners) {
 		t.Fatalf("%d tenants were served: %v\n%s", w.zync.Pushes(), err, out)
 	}
-	// What the caller sets goes before the host's files.
+	// What the caller sets overrides the host's files.
 	if out, err = shell("token-scheduler --status", bin, etc, "REDIS_URL=redis://127.0.0.1:1"); err == nil {
 		t.Errorf("the caller's Redis was not asked:\n%s", out)
 	}

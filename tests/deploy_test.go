@@ -19,7 +19,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-// tool runs a program of the machine's and returns what it printed.
+// tool runs an installed program and returns its output.
 func tool(t *testing.T, dir, name string, args ...string) (string, error) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -48,7 +48,7 @@ func TestSystemdUnits(t *testing.T) {
 	must(t, err)
 	var names []string
 	for _, unit := range units {
-		// verify asks for the program, which is not installed here.
+		// verify looks for the program, which is not installed here.
 		content := strings.ReplaceAll(read(t, "deploy", "systemd", filepath.Base(unit)), "/usr/local/bin/scheduler", binary)
 		names = append(names, filepath.Base(unit))
 		must(t, os.WriteFile(filepath.Join(dir, filepath.Base(unit)), []byte(content), 0o600))
@@ -79,7 +79,7 @@ func TestSystemdUnits(t *testing.T) {
 	}
 }
 
-// alertRules are the files with rules, one for each way of running.
+// alertRules are the files with rules, one for each way to run the scheduler.
 func alertRules() []string { return []string{"rules.yml", "rules_runs.yml", "rules_cronjobs.yml"} }
 
 // ruleTests are the files with tests of the rules.
@@ -105,8 +105,8 @@ func TestAlertRules(t *testing.T) {
 	}
 }
 
-// TestUnitsHoldBackCoresAndBadConfiguration: a core would hold tokens, and exit code 2
-// is the same at each start.
+// TestUnitsHoldBackCoresAndBadConfiguration: a core dump would have tokens in it, and a
+// restart does not help against exit code 2.
 func TestUnitsHoldBackCoresAndBadConfiguration(t *testing.T) {
 	t.Parallel()
 	daemon, once := read(t, "deploy", "systemd", "token-scheduler.service"), read(t, "deploy", "systemd", "token-scheduler-run@.service")
@@ -120,8 +120,8 @@ func TestUnitsHoldBackCoresAndBadConfiguration(t *testing.T) {
 	}
 }
 
-// TestPrometheusRulesAreTheRules has what Prometheus's operator takes be the same rules.
-// UPDATE=1 writes it.
+// TestPrometheusRulesAreTheRules compares the rules for Prometheus's operator with the
+// others. UPDATE=1 writes them.
 func TestPrometheusRulesAreTheRules(t *testing.T) {
 	t.Parallel()
 	for file, component := range map[string]string{"rules.yml": "monitoring", "rules_cronjobs.yml": "monitoring-cronjob"} {
@@ -190,12 +190,12 @@ func TestEachAlertHasItsTestAndItsParagraph(t *testing.T) {
 
 var metricName = regexp.MustCompile(`\b(token_scheduler|process)_[a-z_]+`)
 
-// ofTheGateway says whether only a daemon with a gateway has the metric.
+// ofTheGateway tells whether only a daemon with a gateway has the metric.
 func ofTheGateway(name string) bool {
 	return strings.HasPrefix(name, "token_scheduler_gateway_") || name == "token_scheduler_placeholders"
 }
 
-// TestRulesAndDashboardAskForMetricsThatExist reads them off a daemon.
+// TestRulesAndDashboardAskForMetricsThatExist compares them with a daemon's metrics.
 func TestRulesAndDashboardAskForMetricsThatExist(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 10)
@@ -233,8 +233,8 @@ func TestRulesAndDashboardAskForMetricsThatExist(t *testing.T) {
 
 var variable = regexp.MustCompile(`(?m)(?:^Environment=|- name: |- )([A-Z][A-Z0-9_]+)(?:=|$)`)
 
-// TestDeploymentsSetVariablesThatExist has no unit and no manifest set what the
-// program does not read.
+// TestDeploymentsSetVariablesThatExist: no unit and no manifest sets a variable that
+// the program does not read.
 func TestDeploymentsSetVariablesThatExist(t *testing.T) {
 	t.Parallel()
 	help, err := exec.Command(binary, "--help").Output()

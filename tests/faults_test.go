@@ -16,14 +16,14 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// slowly has each push take its time.
+// slowly makes each push take some time.
 func slowly(zync.Push) zync.Fault { return zync.Fault{Delay: 50 * time.Millisecond} }
 
-// brisk rotates every few seconds tokens that live not much longer than a dead
-// leader is waited for: whoever is not served soon again is locked out.
+// brisk rotates every few seconds. Its tokens live little longer than a dead leader's
+// lease, so a tenant that is not served again soon is locked out.
 var brisk = map[string]string{"ROTATE_SCHEDULE": "@every 5s", "TOKEN_TTL": "60s"}
 
-// servedSince waits until every tenant has been given a token after a moment.
+// servedSince waits until every tenant has got a token after a moment.
 func (w *world) servedSince(moment time.Time) {
 	w.t.Helper()
 	eventually(w.t, "delivery to everyone", func() bool {
@@ -37,8 +37,8 @@ func (w *world) servedSince(moment time.Time) {
 	})
 }
 
-// TestNetworkFaults: whatever happens between us and a server, the invariant holds
-// throughout, and everyone is served when it is over.
+// TestNetworkFaults: whatever happens to the connections to a server, the invariant
+// holds all the time, and everyone is served afterwards.
 func TestNetworkFaults(t *testing.T) {
 	t.Parallel()
 	for _, server := range []string{"mysql", "redis", "zync"} {
@@ -63,8 +63,8 @@ func TestNetworkFaults(t *testing.T) {
 	}
 }
 
-// TestFrozenLeader: a leader that is stopped is replaced; when it goes on it finds
-// that it can write no more, and stands by.
+// TestFrozenLeader: a frozen leader is replaced. When it goes on, it can't write, and
+// stands by.
 func TestFrozenLeader(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 40)
@@ -88,8 +88,8 @@ func TestFrozenLeader(t *testing.T) {
 	w.servedSince(time.Now())
 }
 
-// TestKilledAtAnyMoment: whatever a kill leaves behind, the next run serves the
-// rest, and few a second time.
+// TestKilledAtAnyMoment: whenever a run is killed, the next one serves the rest, and
+// few tenants a second time.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 80)
@@ -109,7 +109,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if code != 0 || r.Tasks[0].Delivered+r.Tasks[0].Already != len(w.seeded.Owners) {
 		t.Errorf("exit code %d, report %+v", code, r.Tasks[0])
 	}
-	// A kill wastes what was minted ahead and not yet recorded: two seconds' worth.
+	// A kill wastes what was minted ahead and not yet recorded: two seconds of tokens.
 	if extra := len(w.minted(before)) - len(w.seeded.Owners); extra > kills*160 {
 		t.Errorf("%d tokens too many after %d kills", extra, kills)
 	}
@@ -145,8 +145,8 @@ func TestMariaDBRestartedInARun(t *testing.T) {
 	}
 }
 
-// TestRedisFlushedInARun: the lease is lost, two schedulers may believe that they
-// lead, and MySQL lets one of them write.
+// TestRedisFlushedInARun: the lease is lost. Two schedulers may believe that they lead,
+// and MySQL lets only one write.
 func TestRedisFlushedInARun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 60)
@@ -170,8 +170,8 @@ func TestRedisFlushedInARun(t *testing.T) {
 	}
 }
 
-// TestZyncHangsForOneInAHundred: the others do not wait for them, and in the end
-// they are served, too.
+// TestZyncHangsForOneInAHundred: the other tenants do not wait for them, and in the end
+// all are served.
 func TestZyncHangsForOneInAHundred(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 200)
@@ -198,7 +198,7 @@ func TestZyncHangsForOneInAHundred(t *testing.T) {
 	w.servedSince(began)
 }
 
-// TestRedisAwayIsSaidOnceAMinute: not a thousand times.
+// TestRedisAwayIsSaidOnceAMinute: and not a thousand times.
 func TestRedisAwayIsSaidOnceAMinute(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 5)
@@ -212,7 +212,7 @@ func TestRedisAwayIsSaidOnceAMinute(t *testing.T) {
 	d.stops()
 }
 
-// TestMySQLAwayAtTheStart: a run by hand waits for it, for --retry-for.
+// TestMySQLAwayAtTheStart: a run by hand waits for MySQL, for --retry-for.
 func TestMySQLAwayAtTheStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 10)
@@ -229,8 +229,8 @@ func TestMySQLAwayAtTheStart(t *testing.T) {
 	}
 }
 
-// TestPortaMintsBesideARun has clients do what Porta does on a cache miss, for the
-// owners that a rotation is at. None of them fails, and the rotation ends.
+// TestPortaMintsBesideARun makes clients do what Porta does when its cache misses, for
+// the owners that a rotation works on. None of them fails, and the rotation ends.
 func TestPortaMintsBesideARun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 150)
@@ -265,8 +265,8 @@ func TestPortaMintsBesideARun(t *testing.T) {
 	clients.Wait()
 }
 
-// TestPortaThatRefusesKeepsItsOldTokens: what does not work must not replace what
-// does.
+// TestPortaThatRefusesKeepsItsOldTokens: a token that does not work must not replace
+// one that does.
 func TestPortaThatRefusesKeepsItsOldTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 20)

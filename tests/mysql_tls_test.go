@@ -10,8 +10,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-// TestMySQLOverTLS tries each mode against a server whose certificate is of a
-// private authority and names localhost alone.
+// TestMySQLOverTLS tries each mode with a server whose certificate is from a private
+// authority and names only localhost.
 func TestMySQLOverTLS(t *testing.T) {
 	t.Parallel()
 	ca, stranger := newAuthority(t), newAuthority(t)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// flagsIn are the long flags that a text explains, in order.
+// flagsIn returns the long flags that a text explains, in order.
 func flagsIn(text, pattern string) (names []string) {
 	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
 		names = append(names, match[1])
@@ -17,7 +17,7 @@ func flagsIn(text, pattern string) (names []string) {
 }
 
 // TestManualPageHasEachFlag makes the manual page as a release does. A long text of
-// --help wraps, so what stands behind a flag is compared without its spaces.
+// --help is wrapped, so the texts are compared without spaces.
 func TestManualPageHasEachFlag(t *testing.T) {
 	t.Parallel()
 	help, err := exec.Command(binary, "--help").Output()

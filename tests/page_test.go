@@ -20,8 +20,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// browser starts a headless Chromium with a window of a phone's width or a
-// desk's, and fails the test on whatever it complains of.
+// browser starts a headless Chromium with a window as wide as a phone's or a desktop's.
+// It fails the test if the browser complains.
 func browser(t *testing.T, width int64) context.Context {
 	t.Helper()
 	program := ""
@@ -53,7 +53,7 @@ func browser(t *testing.T, width int64) context.Context {
 	return tab
 }
 
-// text is what the element with an id says on the page at a URL.
+// text returns the text of the elements with these ids on a page.
 func text(t *testing.T, tab context.Context, url string, ids ...string) map[string]string {
 	t.Helper()
 	said := map[string]string{}
@@ -132,7 +132,7 @@ func TestStatusPage(t *testing.T) {
 	standby.stops()
 }
 
-// screenshots are for people to look at.
+// screenshots saves pictures for people to look at.
 func screenshots(t *testing.T, dir, url string, desk, phone context.Context) {
 	t.Helper()
 	for name, tab := range map[string]context.Context{"desk": desk, "phone": phone} {
@@ -149,7 +149,7 @@ func screenshots(t *testing.T, dir, url string, desk, phone context.Context) {
 	}
 }
 
-// statusJSON is what /status and --status --report=json say.
+// statusJSON is the output of /status and of --status --report=json.
 type statusJSON struct {
 	This    *struct{ Role string }
 	Leader  *struct{ Host string }
@@ -205,7 +205,7 @@ func TestStatusOfFailingTenants(t *testing.T) {
 		return zync.Fault{}
 	})
 	d := w.start(nil)
-	// Nothing is known of when it was served last, so it counts as at risk.
+	// Nobody knows when it was last served, so it counts as at risk.
 	d.logs("tenants at risk", "tenants=1", "tenant_ids=[3]", `first_expires_in="not known"`)
 	d.logs("run ended", "outcome=partial")
 	eventually(t, "the run's record", func() bool { return status().Tasks[0].Last != nil })
@@ -226,7 +226,7 @@ func TestStatusOfFailingTenants(t *testing.T) {
 	if code := printed.wait(); code != 0 || !strings.Contains(printed.stdout.String(), "1 failing, 1 at risk") || !strings.Contains(printed.stdout.String(), "422, access_token") {
 		t.Errorf("exit code %d:\n%s", code, printed.stdout)
 	}
-	// A tenant that is no more is not for ever failing.
+	// A deleted tenant does not fail for ever.
 	w.zync.SetFault(nil)
 	w.exec("UPDATE accounts SET provider = 0 WHERE id = 3")
 	d.stops()

@@ -2,5 +2,5 @@
 
 package tests
 
-// raceFlag builds the scheduler with the race detector where the tests have it.
+// raceFlag builds the scheduler with the race detector if the tests use it.
 var raceFlag = []string{"-race"}

@@ -14,7 +14,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// shortDir is a folder with a name short enough for sockets in it.
+// shortDir returns a folder whose name is short enough for sockets in it.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ts-") //nolint:usetesting // see above
@@ -23,9 +23,9 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// survivesFailover has a daemon rotate every five seconds, slowly, has the master
-// of its Redis killed in the middle of a rotation, and looks whether everyone is
-// served all the same, and again after it, while a second daemon stands by.
+// survivesFailover makes a daemon rotate slowly, every five seconds, while a second
+// daemon stands by. It kills the master of their Redis in the middle of a rotation.
+// Everyone must be served in that rotation and in the next.
 func survivesFailover(t *testing.T, w *world, kill func()) {
 	t.Helper()
 	w.watch()
@@ -125,8 +125,8 @@ func TestRedisOverTLS(t *testing.T) {
 	}
 }
 
-// TestRedisUser runs everything as a user who may do what the README asks for and
-// nothing else.
+// TestRedisUser runs everything as a user with only the rights that the README asks
+// for.
 func TestRedisUser(t *testing.T) {
 	t.Parallel()
 	server := servers.PrivateRedis(t)

@@ -13,9 +13,9 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-// TestRotatedPasswords changes every secret under a daemon at work: the passwords
-// of MySQL and Redis are picked up with the next connection, Zync's credential
-// and the log level with SIGHUP, and what can't be used is refused.
+// TestRotatedPasswords changes every secret of a daemon at work. The passwords of MySQL
+// and Redis are used for the next connection. Zync's credential and the log level are
+// read on SIGHUP. What can't be used is refused.
 func TestRotatedPasswords(t *testing.T) {
 	t.Parallel()
 	w := newWorldOn(t, porta.New(t), servers.PrivateRedis(t).URL(0), 10)
@@ -42,7 +42,7 @@ func TestRotatedPasswords(t *testing.T) {
 		eventually(t, what, func() bool { return w.zync.Pushes() >= pushes+2*len(w.seeded.Owners) })
 	}
 
-	// MySQL first: the old password ends at once, and with it each connection.
+	// MySQL first: the old password ends at once, and each connection with it.
 	w.exec("SET PASSWORD FOR " + w.porta.Name + "@'%' = PASSWORD('after')")
 	user, rest, _ := strings.Cut(strings.TrimPrefix(w.porta.URL(), "mysql2://"), ":")
 	_, host, _ := strings.Cut(rest, "@")
@@ -54,13 +54,13 @@ func TestRotatedPasswords(t *testing.T) {
 	}
 	rotates("rotation with the new password of MySQL")
 
-	// Redis: a new password, and every connection closed.
+	// Redis: a new password, and every connection is closed.
 	must(t, client.ConfigSet(t.Context(), "requirepass", "after").Err())
 	file("redis", "after")
 	_ = client.Do(context.Background(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err()
 	rotates("rotation with the new password of Redis")
 
-	// Zync and the log level: by SIGHUP, and not where one of them is bad.
+	// Zync and the log level: by SIGHUP, but not if one of them is bad.
 	file("zync", `a "quoted" one`)
 	file("level", "debug")
 	d.signal(syscall.SIGHUP)

@@ -10,7 +10,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// tokenRow is a row of access_tokens, as Porta would have written it.
+// tokenRow is a row of access_tokens, as Porta would write it.
 type tokenRow struct {
 	OwnerID    int64         `db:"owner_id"`
 	Scopes     string        `db:"scopes"`
@@ -163,7 +163,7 @@ func TestWaitingRunsTakeTurns(t *testing.T) {
 	}
 }
 
-// refusing has Zync refuse a tenant, in words that quote the token.
+// refusing makes Zync refuse a tenant, in an answer that quotes the token.
 func refusing(tenant int64) func(zync.Push) zync.Fault {
 	return func(p zync.Push) zync.Fault {
 		if p.TenantID == tenant {

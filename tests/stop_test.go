@@ -8,7 +8,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// hung starts a daemon and has it in the middle of a rotation that hangs.
+// hung starts a daemon and brings it into a rotation that hangs.
 func hung(t *testing.T, env map[string]string) *proc {
 	t.Helper()
 	w := newWorld(t, 10)

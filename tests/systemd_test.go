@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// notifications are what a service says to systemd.
+// notifications are the messages of a service to systemd.
 type notifications struct {
 	mu   sync.Mutex
 	said []string
@@ -63,7 +63,7 @@ func TestSystemdIsTold(t *testing.T) {
 	d := w.start(map[string]string{"NOTIFY_SOCKET": socket, "WATCHDOG_USEC": "300000"})
 	eventually(t, "READY=1", func() bool { return n.count("READY=1") == 1 })
 	eventually(t, "a fed watchdog", func() bool { return n.count("WATCHDOG=1") >= 5 })
-	// A process that stands still feeds nothing.
+	// A frozen process sends nothing.
 	d.signal(syscall.SIGSTOP)
 	time.Sleep(200 * time.Millisecond)
 	fed := n.count("WATCHDOG=1")
@@ -78,7 +78,7 @@ func TestSystemdIsTold(t *testing.T) {
 	}
 }
 
-// TestJournalPriorities has standard error be what systemd says is its journal.
+// TestJournalPriorities makes standard error be systemd's journal.
 func TestJournalPriorities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 10)

@@ -13,8 +13,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// onTerminal runs the scheduler on a terminal of its own, and returns all that it
-// wrote there.
+// onTerminal runs the scheduler on a terminal and returns all output.
 func (w *world) onTerminal(args ...string) string {
 	w.t.Helper()
 	cmd := exec.Command(binary, args...)
@@ -64,7 +63,7 @@ func TestTerminal(t *testing.T) {
 	if out := w.onTerminal("--check"); strings.Contains(out, "\x1b[3") {
 		t.Errorf("colours in spite of NO_COLOR in:\n%s", out)
 	}
-	// Elsewhere there is neither bar nor table.
+	// Without a terminal there is neither a bar nor a table.
 	p := w.start(nil, "--run-once", "--task=rotate", "--force")
 	p.wait()
 	if strings.Contains(p.stderr.String(), "\r") || !strings.HasPrefix(p.stdout.String(), "rotate: success in ") {

@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// toxic is a proxy before a server, which can do to a connection what networks do.
+// toxic is a proxy before a server. It can do what networks do to connections.
 type toxic struct {
 	t     *testing.T
 	proxy *toxiproxy.Proxy
@@ -27,8 +27,8 @@ func newToxic(t *testing.T, upstream string) *toxic {
 	return &toxic{t, proxy}
 }
 
-// add has the proxy do something to what the server (downstream) or we (upstream)
-// send from now on.
+// add makes the proxy disturb what the server (downstream) or the scheduler (upstream)
+// sends.
 func (x *toxic) add(kind, stream, attributes string) {
 	x.t.Helper()
 	_, err := x.proxy.Toxics.AddToxicJson(strings.NewReader(
@@ -36,24 +36,24 @@ func (x *toxic) add(kind, stream, attributes string) {
 	must(x.t, err)
 }
 
-// cut closes every connection and lets none in.
+// cut closes every connection and accepts none.
 func (x *toxic) cut() { x.proxy.Stop() }
 
-// slow has every answer take a while.
+// slow delays every answer.
 func (x *toxic) slow() { x.add("latency", "downstream", `"latency":300,"jitter":200`) }
 
-// halfOpen lets nothing through, in either direction, and closes nothing.
+// halfOpen drops everything in both directions, and closes nothing.
 func (x *toxic) halfOpen() {
 	x.add("timeout", "downstream", `"timeout":0`)
 	x.add("timeout", "upstream", `"timeout":0`)
 }
 
-// reset has answers break off in their middle.
+// reset breaks off answers in the middle.
 func (x *toxic) reset() {
 	x.add("limit_data", "downstream", `"bytes":150`)
 }
 
-// heal ends all trouble.
+// heal ends all faults.
 func (x *toxic) heal() {
 	x.t.Helper()
 	x.proxy.Toxics.ResetToxics(context.Background())

@@ -1,5 +1,5 @@
-// Package tests runs the scheduler's binary on a real MariaDB and Redis, beside a
-// stand-in Zync, and looks at what it does from outside.
+// Package tests runs the scheduler's binary on a real MariaDB and Redis, with a
+// stand-in for Zync, and checks from outside what it does.
 package tests
 
 import (
@@ -26,8 +26,8 @@ import (
 
 const credential = "the-credential-of-zync"
 
-// world is all that a scheduler meets: Porta's database, Redis, Zync. When the
-// test ends, what the processes wrote is searched for secrets.
+// world is everything around a scheduler: Porta's database, Redis, Zync. When the test
+// ends, all output of the processes is searched for secrets.
 type world struct {
 	t      *testing.T
 	porta  *porta.Porta
@@ -39,7 +39,7 @@ type world struct {
 	output []*buffer
 }
 
-// newWorld seeds tenants whose tokens of Porta's own making Zync holds.
+// newWorld seeds tenants. For each, Zync has a token that Porta made.
 func newWorld(t *testing.T, tenants int) *world {
 	t.Helper()
 	return newWorldOn(t, porta.New(t), servers.RedisURL(t), tenants)
@@ -60,7 +60,7 @@ func newWorldOn(t *testing.T, p *porta.Porta, redisURL string, tenants int) *wor
 		"DATABASE_URL": p.URL(), "REDIS_URL": redisURL, "SCHEDULER_NAME": p.Name,
 		"ZYNC_ENDPOINT": w.zync.URL, "ZYNC_AUTHENTICATION_TOKEN": credential, "PORTA_ENDPOINT": web.URL,
 		"LISTEN_ADDRESS": "127.0.0.1:0",
-		// Hourly and weekly as by default, but not while a test runs.
+		// Hourly and weekly as by default, but not during a test.
 		"ROTATE_SCHEDULE":  time.Now().UTC().Add(30*time.Minute).Format("4") + " * * * *",
 		"JANITOR_SCHEDULE": fmt.Sprintf("0 0 * * %d", time.Now().UTC().Add(84*time.Hour).Weekday()),
 	}
@@ -73,7 +73,7 @@ func newWorldOn(t *testing.T, p *porta.Porta, redisURL string, tenants int) *wor
 	return w
 }
 
-// exec changes Porta's database, as one who may do everything.
+// exec changes Porta's database as a user with all rights.
 func (w *world) exec(query string, args ...any) {
 	w.t.Helper()
 	_, err := w.porta.DB.Exec(query, args...)
@@ -97,7 +97,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// buffer may be read while it is written to.
+// buffer may be read while another goroutine writes to it.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -115,7 +115,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// proc is a scheduler at work.
+// proc is a running scheduler.
 type proc struct {
 	t              *testing.T
 	cmd            *exec.Cmd
@@ -123,7 +123,7 @@ type proc struct {
 	done           chan struct{}
 }
 
-// start starts the scheduler. env is what differs from the world's.
+// start starts the scheduler. env overrides the world's environment.
 func (w *world) start(env map[string]string, args ...string) *proc {
 	w.t.Helper()
 	p := &proc{t: w.t, stdout: &buffer{}, stderr: &buffer{}, done: make(chan struct{})}
@@ -169,7 +169,7 @@ func (p *proc) signal(sig syscall.Signal) {
 	must(p.t, p.cmd.Process.Signal(sig))
 }
 
-// stops tells the process to stop, and checks that it does so in order.
+// stops stops the process with SIGTERM and checks its exit code.
 func (p *proc) stops() {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
@@ -178,7 +178,7 @@ func (p *proc) stops() {
 	}
 }
 
-// logs waits until the log has a line that holds all of parts.
+// logs waits until the log has a line that contains all of parts.
 func (p *proc) logs(parts ...string) string {
 	p.t.Helper()
 	var found string
@@ -198,7 +198,7 @@ func (p *proc) logs(parts ...string) string {
 	return found
 }
 
-// eventually polls for up to a minute and a half: longer than a window of the
+// eventually polls for up to a minute and a half. That is longer than a window of the
 // one-minute schedule.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
@@ -211,7 +211,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// report is what --report=json prints.
+// report is the output of --report=json.
 type report struct {
 	Tasks []struct {
 		Task, Outcome                               string
@@ -238,7 +238,7 @@ func (w *world) once(args ...string) (int, report) {
 	return code, r
 }
 
-// searchForSecrets looks for what no process may write.
+// searchForSecrets looks for secrets in all output.
 func (w *world) searchForSecrets() {
 	secrets := []string{credential, porta.Password}
 	for _, h := range w.zync.History() {
@@ -255,8 +255,8 @@ func (w *world) searchForSecrets() {
 	}
 }
 
-// broken returns the tenants for which Zync holds a token that Porta does not
-// accept: the invariant is that there are none.
+// broken returns the tenants for which Zync has a token that Porta does not accept. The
+// invariant is that there are none.
 func (w *world) broken(ctx context.Context) ([]int64, error) {
 	before := w.zync.Holds() // first: a token is in Porta before it is in Zync
 	var accepted []string
@@ -271,7 +271,7 @@ SELECT value FROM access_tokens WHERE expires_at IS NULL OR expires_at >= UTC_TI
 	}
 	var broken []int64
 	for id, holding := range w.zync.Holds() {
-		// One that came while Porta was asked may be the reason why the other ended.
+		// A token that came while Porta was asked may be why the other one ended.
 		if holding.Token == before[id].Token && !accepts[porta.Digest(holding.Token)] {
 			broken = append(broken, id)
 		}
@@ -279,7 +279,7 @@ SELECT value FROM access_tokens WHERE expires_at IS NULL OR expires_at >= UTC_TI
 	return broken, nil
 }
 
-// watch checks the invariant over and over until the test ends.
+// watch checks the invariant until the test ends.
 func (w *world) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
@@ -306,7 +306,7 @@ func (w *world) watch() {
 	})
 }
 
-// countLines counts the lines of a process's log that hold a text.
+// countLines counts the lines of a process's log that contain a text.
 func countLines(p *proc, text string) (n int) {
 	for line := range strings.Lines(p.stderr.String()) {
 		if strings.Contains(line, text) {

@@ -39,8 +39,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// FuzzRetryAfter: whatever is asked for, the wait is never negative and never
-// longer than the cap.
+// FuzzRetryAfter: for any header, the wait is never negative and never longer than the
+// limit.
 func FuzzRetryAfter(f *testing.F) {
 	for _, seed := range []string{"1", "Fri, 31 Dec 1999 23:59:59 GMT", "00000000000000000000000000009", "\x00", "1e9"} {
 		f.Add(seed, int64(0))

@@ -92,8 +92,8 @@ func TestPushBodies(t *testing.T) {
 	}
 }
 
-// TestHostileAnswers: what is not HTTP, does not end, or lies, is one push's
-// failure for the moment, and never takes longer than the time it has.
+// TestHostileAnswers: an answer that is not HTTP, does not end, or lies, is a temporary
+// failure of one push. The push never takes longer than its time-out.
 func TestHostileAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		raw  string
@@ -160,7 +160,7 @@ func TestUnreachableZyncWasSentNothing(t *testing.T) {
 	endpoint := "http://" + listener.Addr().String()
 	_ = listener.Close()
 	if answer := push(t, endpoint, "t.example.com"); answer.Class != zync.Transient || answer.Sent {
-		t.Errorf("%+v, want a failure for the moment that reached nobody", answer)
+		t.Errorf("%+v, want a temporary failure that reached nobody", answer)
 	}
 }
 
@@ -171,12 +171,12 @@ func TestHangingZyncIsSlow(t *testing.T) {
 	}))
 	defer server.Close()
 	if answer := push(t, server.URL, "t.example.com"); answer.Class != zync.Transient || !answer.Slow || !answer.Sent {
-		t.Errorf("%+v, want a slow failure for the moment", answer)
+		t.Errorf("%+v, want a slow temporary failure", answer)
 	}
 }
 
-// FuzzAnswer: whatever bytes come back, the push has one of the four outcomes,
-// and its error quotes no secret.
+// FuzzAnswer: for any bytes, the push has one of the four outcomes, and its error
+// quotes no secret.
 func FuzzAnswer(f *testing.F) {
 	f.Add("HTTP/1.1 422 Unprocessable\r\nContent-Length: 40\r\n\r\n" + `{"errors":{"endpoint":["can't be blank"]}}`)
 	f.Add("HTTP/1.1 429 Slow\r\nRetry-After: 99999999999\r\n\r\n")

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzEndpoint: for any host in Porta's row there is an error, or a URL with that
-// host and nothing else in it.
+// FuzzEndpoint: for any host in Porta's row there is an error, or a URL with that host
+// and nothing else in it.
 func FuzzEndpoint(f *testing.F) {
 	for _, seed := range []string{"t.example.com", "t.example.com:8443", "a..b", "-", "a@b", "a/b", "a?b", "[::1]", "ü", "a b", "a\x00", "{self_domain}"} {
 		f.Add(seed)

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// job is what a bare client is told.
+// job is the input of a bare client.
 type job struct {
 	URL         string
 	Concurrency int
 	IDs         []int64
 }
 
-// bareClient pushes a token for each id and does nothing else: no database, no
-// ledger, no second try. It is what a rotation is compared with.
+// bareClient pushes a token for each id and does nothing else: it has no database, no
+// ledger and no retries. A rotation is compared with it.
 func bareClient(ctx context.Context, in io.Reader) error {
 	var j job
 	if err := json.NewDecoder(in).Decode(&j); err != nil {
@@ -78,7 +78,7 @@ func put(ctx context.Context, client *http.Client, url string, id int64) error {
 	return err
 }
 
-// bare runs the bare client in a process of its own.
+// bare runs the bare client in its own process.
 func bare(ctx context.Context, j job) (spent, error) {
 	self, err := os.Executable()
 	if err != nil {

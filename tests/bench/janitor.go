@@ -12,7 +12,7 @@ import (
 
 const syncTokens = "name = 'OIDC Synchronization Token'"
 
-// janitor compares a purge with one DELETE of the same tokens, and the slowest
+// janitor compares a purge with one DELETE of the same tokens, and measures the slowest
 // INSERT of another client meanwhile.
 func (b *bench) janitor(ctx context.Context) error {
 	z, err := b.installation(ctx, 100)
@@ -49,12 +49,12 @@ func (b *bench) janitor(ctx context.Context) error {
 	return nil
 }
 
-// purge is what a purge took: till it was done, and till InnoDB had removed the
+// purge is how long a purge took: until it had ended, and until InnoDB had removed the
 // rows.
 type purge struct{ took, clean, slowest time.Duration }
 
-// purged has the stale tokens written, and work purge them beside another client
-// whose slowest INSERT it notes.
+// purged writes the stale tokens, and measures how long work takes to purge them.
+// Beside it, another client inserts tokens, and the slowest insert is noted.
 func (b *bench) purged(ctx context.Context, work func() error) (p purge, err error) {
 	if err := b.seedStale(ctx); err != nil {
 		return p, err
@@ -72,8 +72,8 @@ func (b *bench) purged(ctx context.Context, work func() error) (p purge, err err
 	return p, err
 }
 
-// cleaned waits until InnoDB has removed what was deleted: a DELETE marks rows,
-// and its purge threads take them out of the indexes afterwards.
+// cleaned waits until InnoDB has removed deleted rows. A DELETE only marks them; purge
+// threads remove them from the indexes later.
 func (b *bench) cleaned(ctx context.Context) error {
 	for {
 		var left int
@@ -100,8 +100,8 @@ func (b *bench) seedStale(ctx context.Context) error {
 	return err
 }
 
-// inserting has another client insert a token every few milliseconds while work
-// goes on, and returns how long the slowest of its inserts took.
+// inserting makes another client insert a token every few milliseconds while work runs.
+// It returns how long the slowest insert took.
 func (b *bench) inserting(ctx context.Context, work func() error) (slowest time.Duration, err error) {
 	done := make(chan error, 1)
 	go func() { done <- work() }()
@@ -120,7 +120,7 @@ func (b *bench) inserting(ctx context.Context, work func() error) (slowest time.
 	}
 }
 
-// idle looks at a daemon that has nothing to do, and at the binary.
+// idle measures a daemon that has nothing to do, and the binary.
 func (b *bench) idle(ctx context.Context) error {
 	z, err := b.installation(ctx, 10)
 	if err != nil {
@@ -154,7 +154,7 @@ func (b *bench) idle(ctx context.Context) error {
 	return err
 }
 
-// ready notes when a log first has a line.
+// ready returns when a log first has a line.
 type ready struct {
 	line string
 	seen chan time.Time

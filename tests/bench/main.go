@@ -1,7 +1,7 @@
-// Command bench measures what the scheduler costs, on private servers: against a
-// bare client that pushes the same bodies, against one DELETE, against itself
-// without buyers. It compares two things in one run and prints ratios; the times
-// of a shared machine mean little by themselves.
+// Command bench measures what the scheduler costs, on private servers: against a bare
+// client that pushes the same requests, against one DELETE, and against itself without
+// buyers. It compares two things in one run and prints ratios, because times on a
+// shared machine mean little by themselves.
 package main
 
 import (
@@ -64,7 +64,7 @@ func numbers(list string) (all []int, err error) {
 	return all, nil
 }
 
-// result is a line of the table.
+// result is one line of the table.
 type result struct {
 	What   string  `json:"what"`
 	Value  float64 `json:"value"`
@@ -73,13 +73,13 @@ type result struct {
 	Met    bool    `json:"met"`
 }
 
-// bench gathers results on servers of its own.
+// bench collects results on its own servers.
 type bench struct {
 	options
 	*world
 	results []result
-	// For the plots: rate and memory by tenants, rate and latency by pushes at a
-	// time.
+	// For the plots: rate and memory by number of tenants, rate and latency by number
+	// of pushes at a time.
 	bySize, byWidth []point
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/wcharczuk/go-chart/v2/drawing"
 )
 
-// point is one measurement of a plot: two figures against one.
+// point is one measurement of a plot: two values at one place.
 type point struct{ x, left, right float64 }
 
 // plot draws the two plots of the page into a folder.
@@ -35,12 +35,12 @@ func (b *bench) plot(dir string) error {
 	return nil
 }
 
-// divisions is how many parts an axis has.
+// divisions is the number of parts of an axis.
 const divisions = 4
 
-// draw plots the points over a logarithmic axis, each of the figures with an axis
-// of its own that begins at zero. The library knows one scale for both where the
-// ticks are given, so both figures are drawn as parts of their axis.
+// draw plots the points over a logarithmic axis. Each of the two values has its own
+// axis, which begins at zero. If the ticks are given, the library has one scale for
+// both. So both values are drawn as parts of their axis.
 func draw(x, left, right string, points []point) ([]byte, error) {
 	var ticks []chart.Tick
 	var xs, lefts, rights []float64
@@ -65,8 +65,8 @@ func draw(x, left, right string, points []point) ([]byte, error) {
 	return svg.Bytes(), err
 }
 
-// axis is one with ticks at round numbers from zero, and in its colour the line
-// that belongs to it.
+// axis has ticks at round numbers from zero, in the colour of the line that belongs to
+// it.
 func axis(name string, color drawing.Color, xs, values []float64) (chart.YAxis, chart.ContinuousSeries) {
 	step := round(slices.Max(values) / divisions)
 	style := chart.Style{FontColor: color}
@@ -84,7 +84,7 @@ func axis(name string, color drawing.Color, xs, values []float64) (chart.YAxis, 
 	return a, s
 }
 
-// round is the next number of one digit that makes good ticks.
+// round returns the next number with one digit that gives good ticks.
 func round(x float64) float64 {
 	unit := math.Pow10(int(math.Floor(math.Log10(x))))
 	for _, digit := range []float64{1, 2, 3, 4, 5, 6, 8} {

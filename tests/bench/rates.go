@@ -64,7 +64,7 @@ func (b *bench) compare(ctx context.Context, seeded *porta.Seeded, concurrency i
 	return median(rates), median(cpus), median(servers), nil
 }
 
-// alone has some tenants hang to the time-out, or fail, and looks at the others.
+// alone makes some tenants hang until the time-out, or fail, and measures the others.
 func (b *bench) alone(ctx context.Context) error {
 	seeded, err := b.seed(ctx, b.tenants, 0)
 	if err != nil {
@@ -92,11 +92,11 @@ func (b *bench) alone(ctx context.Context) error {
 	return nil
 }
 
-// othersServed is how long it takes to serve every tenant but one in step, whose
-// pushes meet the fault; zero is nobody.
+// othersServed is how long it takes to serve all tenants except every step-th one. The
+// pushes of those get the fault. Zero means that none gets it.
 func (b *bench) othersServed(ctx context.Context, seeded *porta.Seeded, step int64, fault zync.Fault) (time.Duration, error) {
-	// The stand-in has a thread for each that hangs, so that it is our connections
-	// that they keep, and not Zync's threads.
+	// The stand-in has one thread for each tenant that hangs. So these occupy our
+	// connections, and not Zync's threads.
 	z, err := zyncFor(seeded, 3+len(seeded.Owners)/50, 5*time.Millisecond)
 	if err != nil {
 		return 0, err

@@ -11,8 +11,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// sizes rotates installations of different sizes and looks at memory, at what was
-// asked of MySQL and Redis, and at a run that finds everyone served.
+// sizes rotates installations of different sizes. It measures memory, the requests to
+// MySQL and Redis, and a run in which everyone is already served.
 func (b *bench) sizes(ctx context.Context) error {
 	for _, tenants := range b.installations {
 		seeded, err := b.seed(ctx, tenants, 0)
@@ -54,7 +54,7 @@ func (b *bench) sizes(ctx context.Context) error {
 	return nil
 }
 
-// asked is how many statements and commands MySQL and Redis have been sent.
+// asked is how many statements and commands MySQL and Redis have received.
 func (b *bench) asked(ctx context.Context) (statements, commands float64, err error) {
 	var row struct {
 		Name  string `db:"Variable_name"`
@@ -73,7 +73,7 @@ func (b *bench) asked(ctx context.Context) (statements, commands float64, err er
 	return statements, commands, err
 }
 
-// redisInfo is what Redis says of itself under a name.
+// redisInfo returns one value of Redis's INFO.
 func (b *bench) redisInfo(ctx context.Context, section, name string) (string, error) {
 	info, err := b.client.Info(ctx, section).Result()
 	if err != nil {
@@ -87,7 +87,7 @@ func (b *bench) redisInfo(ctx context.Context, section, name string) (string, er
 	return "", fmt.Errorf("redis says nothing of %s", name)
 }
 
-// listing reads a thousand tenants among none and among many buyers.
+// listing reads a thousand tenants among no buyers and among many buyers.
 func (b *bench) listing(ctx context.Context) error {
 	var took [2]time.Duration
 	for i, buyers := range []int{0, b.buyers} {

@@ -13,7 +13,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// widths looks at rate and latency by the number of pushes at a time.
+// widths measures rate and latency by the number of pushes at a time.
 func (b *bench) widths(ctx context.Context) error {
 	seeded, err := b.seed(ctx, b.tenants, 0)
 	if err != nil {
@@ -36,12 +36,12 @@ func (b *bench) widths(ctx context.Context) error {
 	return nil
 }
 
-// saturated is how many pushes at a time the stand-in gains from, where the
-// program is to find that out.
+// saturated is the number of pushes at a time up to which the stand-in gains, when the
+// program has to find that number.
 const saturated = 4
 
-// auto compares the width that the program finds with the best one, and looks at
-// what it does beside another client.
+// auto compares the number that the program finds with the best one, and measures what
+// it does beside another client.
 func (b *bench) auto(ctx context.Context) error {
 	seeded, err := b.seed(ctx, b.tenants, 0)
 	if err != nil {
@@ -70,11 +70,11 @@ func (b *bench) auto(ctx context.Context) error {
 	return nil
 }
 
-// settlement is what a run was like when it had found its width.
+// settlement is how a run was when it had found its number.
 type settlement struct{ width, rate float64 }
 
-// settled rotates beside another client of so many requests at a time, and looks
-// at the second half of the run.
+// settled rotates beside another client with so many requests at a time, and measures
+// the second half of the run.
 func (b *bench) settled(ctx context.Context, seeded *porta.Seeded, width string, others int) (settlement, error) {
 	z, err := zyncFor(seeded, saturated, 10*time.Millisecond)
 	if err != nil {
@@ -112,7 +112,7 @@ func (b *bench) settled(ctx context.Context, seeded *porta.Seeded, width string,
 	}
 }
 
-// ownPushes counts the pushes of the second half of a rotation, and no other's.
+// ownPushes counts the rotation's own pushes in its second half.
 type ownPushes struct {
 	mu          sync.Mutex
 	half, n     int

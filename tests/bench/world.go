@@ -18,7 +18,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// world is a scheduler's, with servers of its own.
+// world is everything around a scheduler, with its own servers.
 type world struct {
 	dir     string
 	mariadb *servers.MariaDB
@@ -38,8 +38,8 @@ func newWorld(ctx context.Context) (*world, error) {
 		_ = os.Mkdir(path, 0o700) // a server that finds none says so
 		return path
 	}
-	// Sized as for production: a redo log of the default size makes InnoDB stop and
-	// flush in the middle of a million deletions, whoever asks for them.
+	// Sized as in production. With a redo log of the default size, InnoDB stops and
+	// flushes in the middle of a million deletions.
 	if w.mariadb, err = servers.StartMariaDB(ctx, sub("m"), "--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G"); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (w *world) close() {
 	_ = os.RemoveAll(w.dir)
 }
 
-// seed begins anew with a Porta of so many tenants and buyers.
+// seed makes a new Porta with so many tenants and buyers.
 func (w *world) seed(ctx context.Context, tenants, buyers int) (*porta.Seeded, error) {
 	if w.porta != nil {
 		if err := w.porta.Drop(); err != nil {
@@ -90,7 +90,7 @@ func zyncFor(seeded *porta.Seeded, threads int, takes time.Duration) (*zync.Zync
 	return z, nil
 }
 
-// installation begins anew with so many tenants and a Zync that knows them.
+// installation makes a new Porta with so many tenants, and a Zync that knows them.
 func (w *world) installation(ctx context.Context, tenants int) (*zync.Zync, error) {
 	seeded, err := w.seed(ctx, tenants, 0)
 	if err != nil {
@@ -99,7 +99,7 @@ func (w *world) installation(ctx context.Context, tenants int) (*zync.Zync, erro
 	return zyncFor(seeded, zync.Threads, 0)
 }
 
-// spent is what a process took.
+// spent is what a process used.
 type spent struct {
 	task   time.Duration // its own account of the task
 	wall   time.Duration
@@ -107,8 +107,8 @@ type spent struct {
 	maxRSS float64 // MiB
 }
 
-// measure runs a command. Its peak memory is read while it runs: what the system
-// says of it afterwards begins with what this process had when it forked.
+// measure runs a command. It reads the peak memory while the command runs: the system's
+// number for it afterwards begins with what this process had when it forked.
 func measure(cmd *exec.Cmd) (spent, error) {
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -131,7 +131,7 @@ func measure(cmd *exec.Cmd) (spent, error) {
 	}
 }
 
-// memory is what a process holds and has held at most, in MiB.
+// memory is what a process has now and has had at most, in MiB.
 func memory(pid int) (now, peak float64, err error) {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
@@ -141,8 +141,8 @@ func memory(pid int) (now, peak float64, err error) {
 	return float64(status.VmRSS) / (1 << 20), float64(status.VmHWM) / (1 << 20), err
 }
 
-// processorTime is the CPU that a process has used; zero where that is not to be
-// had.
+// processorTime is the CPU time that a process has used. It is zero if it can't be
+// read.
 func processorTime(pid int) time.Duration {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
@@ -160,7 +160,7 @@ func (w *world) env(z *zync.Zync) []string {
 		"VERIFY=off", "LISTEN_ADDRESS=127.0.0.1:0")
 }
 
-// once runs a task of the scheduler by hand, and fails where that fails.
+// once runs a task of the scheduler by hand, and fails if that fails.
 func (w *world) once(ctx context.Context, binary string, z *zync.Zync, args ...string) (spent, error) {
 	cmd := exec.CommandContext(ctx, binary, append([]string{"--run-once", "--report=json"}, args...)...)
 	cmd.Env = w.env(z)
