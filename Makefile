@@ -1,10 +1,10 @@
-# The commands of this project. `make demo` and `make test` do all set-up by
-# themselves on a machine that has Go.
+# The commands of this project. `make demo` and `make test` install what they need on a
+# machine that has Go.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# The status page's templates find methods by name, so the linker keeps all of them,
-# and each of the Redis client's hundreds of commands stands in a dozen types: inlined
-# there, they would be 2 MiB of the binary.
+# The status page's templates find methods by name, so the linker keeps all of them.
+# Each of the Redis client's hundreds of commands is in a dozen types. Inlined there,
+# they would add 2 MiB to the binary.
 GCFLAGS := -gcflags=github.com/redis/go-redis/v9=-l -gcflags=google.golang.org/protobuf/...=-l
 LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
@@ -17,27 +17,27 @@ BIN := bin/scheduler
 
 .PHONY: build test lint demo simulate manifests bench docs container release release-test vulnerabilities deps clean
 
-## build: the scheduler, as bin/scheduler
+## build: builds bin/scheduler
 build:
 	CGO_ENABLED=0 go build -trimpath $(GCFLAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/scheduler
 
-## test: everything, with the race detector, on private servers; most tests wait
-## more than they work, so many run at a time. -count=1: go's cache does not see
-## that tests/ builds and runs the program
+## test: runs all tests with the race detector, on private servers. Most tests wait more
+## than they work, so many run at a time. -count=1, because go's cache does not know that
+## tests/ builds and runs the program
 test: deps
 	go test -race -count=1 -parallel 12 -timeout $(TIMEOUT) ./...
 
-## demo: two rotations and a purge on private servers, in under a minute
+## demo: runs two rotations and a purge on private servers, in under a minute
 demo: build
 	@tests/deps.sh servers
 	@go build -o bin/demo ./tests/demo && exec bin/demo -bin bin/scheduler
 
-## simulate: WEEKS weeks of trouble in virtual time; SEED=n replays one of them
+## simulate: runs WEEKS weeks of trouble in virtual time; SEED=n repeats one of them
 WEEKS ?= 1000
 simulate:
 	WEEKS=$(WEEKS) go test -run TestSimulation -timeout 6h -v ./cmd/scheduler | grep -v '^=== '
 
-## lint: golangci-lint, built from source at its pinned version, and what Go says
+## lint: runs golangci-lint, built from source at its pinned version, and go vet
 lint: $(LINT)
 	$(LINT) run ./...
 	go vet ./...
@@ -49,7 +49,7 @@ $(LINT):
 	GOBIN=$(CURDIR)/.tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv .tools/golangci-lint $(LINT)
 
-## manifests: what deploy/kubernetes makes, against the schemas of Kubernetes
+## manifests: checks what deploy/kubernetes makes against the schemas of Kubernetes
 manifests: .tools/kustomize .tools/kubectl-validate
 	tests/manifests.sh .tools
 
@@ -59,12 +59,12 @@ manifests: .tools/kustomize .tools/kubectl-validate
 .tools/kubectl-validate:
 	GOBIN=$(CURDIR)/.tools go install sigs.k8s.io/kubectl-validate@v0.0.4
 
-## release: all that a release of VERSION=1.2.3 holds, into dist/, from the last commit
+## release: builds the files of release VERSION=1.2.3 into dist/, from the last commit
 DIST := dist
 release: $(NFPM) $(CYCLONEDX)
 	deploy/package/release.sh '$(VERSION)' '$(DIST)' .tools
 
-## release-test: a release built twice and compared, its packages installed and removed
+## release-test: builds a release twice and compares; installs and removes its packages
 release-test: $(NFPM) $(CYCLONEDX)
 	tests/release.sh .tools
 
@@ -74,29 +74,29 @@ $(NFPM):
 $(CYCLONEDX):
 	GOBIN=$(CURDIR)/.tools go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-## vulnerabilities: known ones in what the program calls; asks vuln.go.dev
+## vulnerabilities: looks for known ones in what the program calls; asks vuln.go.dev
 vulnerabilities: $(GOVULNCHECK)
 	$(GOVULNCHECK) ./...
 
 $(GOVULNCHECK):
 	GOBIN=$(CURDIR)/.tools go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-## docs: the page of the flags, and the alert rules for Prometheus's operator
+## docs: writes the page of the flags, and the alert rules for Prometheus's operator
 docs:
 	UPDATE=1 go test -count=1 -run TestConfigurationPage ./cmd/scheduler/config
 	UPDATE=1 go test -count=1 -run TestPrometheusRulesAreTheRules ./tests
 
-## container: the image, built and run with buildah; LOCAL=1 asks no registry
+## container: builds and runs the image with buildah; LOCAL=1 uses no registry
 container:
 	tests/container.sh
 
-## bench: what the scheduler costs against bare alternatives, into docs/performance.md
+## bench: measures a rotation and a purge against bare alternatives; writes docs/performance.md
 BENCH ?= -tenants 5000 -sizes 1000,10000,100000,1000000 -buyers 1000000 -stale 1000000
 bench: build
 	@tests/deps.sh servers
 	@go build -o bin/bench ./tests/bench && exec bin/bench -bin bin/scheduler -json bin/bench.json -page docs/performance.md $(BENCH)
 
-## deps: installs what the tests run where it is missing
+## deps: installs what the tests run, if it is missing
 deps:
 	@tests/deps.sh
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the image with buildah and runs it: its version, its user, its daemon with
-# a health check, and that there is no shell in it. Where LOCAL is set the base is
-# made of this machine's own Go and its modules, and no registry is asked.
+# Builds the image with buildah and runs it. Checks its version, its user, its daemon
+# with a health check, and that it has no shell. If LOCAL is set, the base is made from
+# this machine's own Go and its modules, and no registry is used.
 set -eu
 
 command -v buildah >/dev/null || { echo "container: buildah is not installed" >&2; exit 2; }
@@ -47,7 +47,7 @@ for want in 65532:65532 --healthcheck 9395/tcp SIGTERM Apache-2.0 image.source i
 	case $config in *"$want"*) ;; *) fail "no $want in the image's configuration: $config" ;; esac
 done
 
-# The daemon lives without MySQL and Redis, says so, and waits for them.
+# The daemon runs without MySQL and Redis, says so, and waits for them.
 buildah run --isolation=chroot --env LISTEN_ADDRESS=127.0.0.1:19395 --env SCHEDULE_TIMEZONE=Europe/Berlin \
 	--env DATABASE_URL=mysql2://a:b@127.0.0.1:1/c --env REDIS_URL=redis://127.0.0.1:1 --env ZYNC_ENDPOINT=https://127.0.0.1:1 \
 	"$container" -- /usr/local/bin/scheduler 2>/dev/null &

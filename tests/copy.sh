@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a command in a throw-away copy of this machine's root, an overlay: copy.sh COMMAND
-# ARGUMENT... Nothing outside of the copy changes. It needs root.
+# Runs a command in a throw-away copy of this machine's root, an overlay: copy.sh
+# COMMAND ARGUMENT... Nothing outside of the copy changes. It needs root.
 set -eu
 
 [ "$(id -u)" = 0 ] || { echo "$1: needs root for an overlay; skipped" >&2; exit 0; }

@@ -1,9 +1,8 @@
 #!/bin/sh
-# Installs what the tests and the demo run: mariadbd, redis-server, a C compiler for
-# the race detector, a browser for the status page, promtool for the alert rules and
-# systemd-analyze for the units. Does nothing where they are there, and leaves no
-# service running that was not there before. "deps.sh servers" is for MariaDB and Redis
-# alone.
+# Installs what the tests and the demo run, if it is missing: mariadbd, redis-server, a
+# C compiler for the race detector, a browser for the status page, promtool for the
+# alert rules and systemd-analyze for the units. It leaves no service running that did
+# not run before. "deps.sh servers" installs only MariaDB and Redis.
 set -eu
 
 PATH="$PATH:/usr/sbin:/usr/libexec:/usr/local/sbin"
@@ -26,7 +25,7 @@ if [ "$(id -u)" != 0 ] && ! has brew; then
 fi
 
 apt() {
-	# Packages of servers start them; policy-rc.d is Debian's way to say no.
+	# Packages of servers start them. policy-rc.d is Debian's way to prevent that.
 	policy=/usr/sbin/policy-rc.d
 	if [ ! -e $policy ]; then
 		printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
@@ -61,7 +60,7 @@ elif has dnf; then
 	add systemd systemd
 	# shellcheck disable=SC2086
 	$root dnf install -y -q $packages || $root dnf install -y -q $(echo "$packages" | sed 's/ redis$/ valkey/; s/ redis / valkey /')
-	# Of these not every release has a package; the tests that need them say so.
+	# Not every release has a package of these. The tests that need them say so.
 	packages=""
 	add chromium chromium
 	add promtool golang-github-prometheus

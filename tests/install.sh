@@ -1,12 +1,12 @@
 #!/bin/sh
-# Tries a deb, and what docs/operations.md says of an installation from a clone, in a
-# throw-away copy of this machine's root: tests/copy.sh tests/install.sh FILE VERSION
+# Tries a deb, and the installation from a clone as docs/operations.md describes it, in
+# a throw-away copy of this machine's root: tests/copy.sh tests/install.sh FILE VERSION
 set -eu
 
 deb=$1 version=$2
 fail() { echo "install: $*" >&2; exit 1; }
 
-# No systemd runs in the copy. What is asked of it is written down.
+# The copy has no systemd. The stubs write down how they are called.
 mkdir -p /stubs
 printf '#!/bin/sh\necho "${0##*/} $*" >>/stubs/asked\n' >/stubs/systemctl
 cp /stubs/systemctl /stubs/journalctl
@@ -14,7 +14,7 @@ cp /stubs/systemctl /stubs/edit
 chmod 755 /stubs/*
 export PATH="/usr/local/sbin:/usr/local/bin:/stubs:$PATH" EDITOR=/stubs/edit
 
-# configured writes a configuration for which nothing listens, and has --check read it.
+# configured writes a configuration that no server answers, and makes --check read it.
 configured() {
 	printf 'mysql2://a:b@127.0.0.1:1/c\n' >/etc/token-scheduler/database-url
 	printf 'redis://127.0.0.1:1\n' >/etc/token-scheduler/redis-url
@@ -22,7 +22,7 @@ configured() {
 	token-scheduler --check >/stubs/check 2>&1 || true
 	grep -q '^ok *configuration' /stubs/check || fail "the configuration is not read: $(cat /stubs/check)"
 }
-# verified has systemd look at the units.
+# verified makes systemd check the units.
 verified() {
 	command -v systemd-analyze >/dev/null || return 0
 	systemd-analyze verify --man=no "$1/token-scheduler.service" "$1/token-scheduler-run@rotate.service" \
@@ -36,7 +36,7 @@ dpkg -i "$deb" >/dev/null
 [ -s /usr/share/man/man8/scheduler.8.gz ] || grep -rq 'path-exclude.*man' /etc/dpkg/dpkg.cfg.d || fail "no manual page"
 configured
 verified /usr/lib/systemd/system
-# An upgrade keeps what was written, a removal does, too; a purge leaves nothing.
+# An upgrade and a removal keep what was written. A purge leaves nothing.
 echo 'ZYNC_ENDPOINT=http://elsewhere:8080' >/etc/token-scheduler/environment
 dpkg -i --force-confold "$deb" >/dev/null 2>&1
 grep -q elsewhere /etc/token-scheduler/environment || fail "an upgrade has overwritten the configuration"
@@ -48,8 +48,8 @@ for left in /etc/token-scheduler /usr/bin/token-scheduler /usr/lib/systemd/syste
 	[ ! -e $left ] || fail "a purge has left $left"
 done
 
-# The clone: the chapter's blocks, pasted into a shell, one after the other. A command that
-# read from the terminal would take the lines after it away.
+# The clone: the chapter's blocks are pasted into a shell, one after the other. A
+# command that reads from the terminal would swallow the lines after it.
 awk '/^## /{inside = /^## systemd/} inside && /^    /{print substr($0, 5); next} inside{print ""}' docs/operations.md |
 	grep -v '^apt install\|^dnf install' >/stubs/chapter
 sed '/^make build/,/^systemctl daemon-reload/!d' /stubs/chapter | sh -e || fail "a line of the installation fails"

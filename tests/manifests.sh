@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds what `kubectl apply -k` would apply, and checks each object against the
-# schemas of Kubernetes and of Prometheus's operator. make manifests calls it with
-# the folder that has kustomize and kubectl-validate.
+# Builds what `kubectl apply -k` would apply, and checks each object against the schemas
+# of Kubernetes and of Prometheus's operator. make manifests calls it with the folder
+# that has kustomize and kubectl-validate.
 set -eu
 
 tools=$1
@@ -16,7 +16,7 @@ validate() { "$tools/kubectl-validate" --version 1.30 --local-crds "$out/crds" "
 
 fail() { echo "manifests: $*" >&2; exit 1; }
 
-# build makes NAME.yaml of a variant and components; their files are copied, since
+# build makes NAME.yaml from a variant and components. It copies their files, because
 # kustomize edit changes them.
 cp -R deploy "$out"
 kustomize=$(realpath "$tools/kustomize")
@@ -33,7 +33,7 @@ build plain-daemon daemon
 build daemon daemon monitoring tls-mysql tls-redis
 build cronjob cronjob monitoring-cronjob tls-mysql tls-redis
 
-# The components did what they are for, and nothing asks for an image without a version.
+# The components have had their effect, and every image has a version.
 for want in ServiceMonitor PrometheusRule grafana_dashboard DATABASE_SSL_CA REDIS_CA_FILE /etc/token-scheduler/tls-redis AlwaysAllow; do
 	grep -q "$want" "$out/daemon.yaml" || fail "no $want for the daemon"
 done
@@ -41,7 +41,7 @@ done
 grep -q ServiceMonitor "$out/plain-daemon.yaml" && fail "the daemon alone asks for Prometheus's operator"
 grep -h 'image:' "$out"/*.yaml | grep -qv ':[0-9][0-9.]*$' && fail "an image without a version"
 
-# A validator that finds nothing wrong with this would be none.
+# A validator that accepts this would be useless.
 for mistake in 's/periodSeconds: 2/periodSeconds: soon/' 's/readinessProbe:/readynessProbe:/' 's/interval: 30s/interval: often/' 's/for: 70m/for: longer/'; do
 	sed "$mistake" "$out/daemon.yaml" >"$out/broken.yaml"
 	if cmp -s "$out/daemon.yaml" "$out/broken.yaml" || validate "$out/broken.yaml" >/dev/null 2>&1; then

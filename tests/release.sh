@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds a release twice, the second time from a clone in another folder, and compares
-# the two byte by byte; looks into its archives and packages; then tries the deb, and an
+# them byte by byte. Looks into the archives and packages. Then tries the deb, and an
 # installation from a clone, in a throw-away copy of this machine's root. make
 # release-test calls it with the folder that has nfpm and cyclonedx-gomod. The last part
 # needs root and dpkg.
@@ -19,7 +19,7 @@ diff -r "$out/one" "$out/two" || fail "two builds differ"
 (cd "$out/one" && sha256sum -c --quiet SHA256SUMS) || fail "a checksum is wrong"
 [ "$(wc -l <"$out/one/SHA256SUMS")" -eq 8 ] || fail "not everything has a checksum: $(cat "$out/one/SHA256SUMS")"
 
-# What the archives and packages hold.
+# The content of the archives and packages.
 for arch in amd64 arm64; do
 	tar -tzf "$out/one/token-scheduler-$version-linux-$arch.tar.gz" >"$out/files"
 	for file in scheduler token-scheduler scheduler.8 LICENSE THIRD-PARTY-LICENCES systemd/token-scheduler.service; do

@@ -1,5 +1,6 @@
-# Makes the manual page scheduler(8) of what scheduler --help prints, so that the two
-# can't differ. scheduler --help | awk -v version=1.2.3 -v date=2026-11-25 -f manpage.awk
+# Makes the manual page scheduler(8) from the output of scheduler --help, so that the
+# two can't differ. scheduler --help | awk -v version=1.2.3 -v date=2026-11-25 -f
+# manpage.awk
 function roff(text) {
 	gsub(/\\/, "\\e", text)
 	gsub(/-/, "\\-", text)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# After an installation or an upgrade. The daemon is started by whoever has configured
-# it, and never by the package; an upgrade restarts one that runs.
+# After an installation or an upgrade. The package never starts the daemon: first
+# somebody must configure it. An upgrade restarts a daemon that runs.
 set -e
 for secret in database-url redis-url zync-authentication-token; do
 	file=/etc/token-scheduler/$secret

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds all that a release holds into a folder: for each platform an archive, a deb and
-# an rpm, then the SBOM, the licences and the checksums. The same commit and version give
-# the same bytes anywhere: times are the commit's, and nothing of this machine goes in.
-# make release calls it: release.sh VERSION FOLDER TOOLS
+# Builds everything in a release into a folder: for each platform an archive, a deb and
+# an rpm, then the SBOM, the licences and the checksums. The same commit and version
+# give the same bytes on any machine: times are the commit's, and nothing of the machine
+# is in it. make release calls it: release.sh VERSION FOLDER TOOLS
 set -eu
 umask 022
 
@@ -55,8 +55,8 @@ for arch in amd64 arm64; do
 	done
 done
 
-# A bill of what both platforms' binaries hold: they are linked from the same modules,
-# which are all in the module cache by now.
+# The bill of materials for both platforms' binaries. They are linked from the same
+# modules, which are all in the module cache by now.
 GOPROXY=off "$tools/cyclonedx-gomod" bin -json -licenses -std -noserial -notimestamp -version "v$version" \
 	-output "$dist/token-scheduler-$version.cdx.json" "$work/amd64/scheduler" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 cp "$work/THIRD-PARTY-LICENCES" "$dist"
