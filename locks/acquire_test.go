@@ -17,8 +17,9 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-// TestNotALease: what stands at a lease's key and never ends, ends too late or is of
-// another type does not hold the lease. It is said by its key, and is gone soon.
+// TestNotALease: a value at a lease's key that never expires, expires too late or is of
+// another type does not hold the lease. The error names the key, and the value expires
+// soon.
 func TestNotALease(t *testing.T) {
 	t.Parallel()
 	client := servers.RedisClient(t)
@@ -52,8 +53,8 @@ func TestNotALease(t *testing.T) {
 	}
 }
 
-// TestPersistedHolderKeepsItsLease: a lease that lost its end while its holder lives
-// is refreshed as ever, and nobody else takes it.
+// TestPersistedHolderKeepsItsLease: a lease that lost its expiry while its holder is
+// alive is refreshed as usual, and nobody else takes it.
 func TestPersistedHolderKeepsItsLease(t *testing.T) {
 	t.Parallel()
 	client := servers.RedisClient(t)
@@ -88,8 +89,8 @@ func TestHeldSaysByWhom(t *testing.T) {
 	must(t, lease.Release())
 }
 
-// TestRefusalsAreNotHeld has a real Redis refuse for each reason that one can be had
-// for, and looks whether it is said as what it is, with what to do.
+// TestRefusalsAreNotHeld makes a real Redis refuse for each reason that can be
+// produced, and checks the error and the advice.
 func TestRefusalsAreNotHeld(t *testing.T) {
 	t.Parallel()
 	server := servers.PrivateRedis(t, "--dbfilename", "missing.rdb")
@@ -156,7 +157,7 @@ func TestRefusalsAreNotHeld(t *testing.T) {
 	}
 }
 
-// breakSaving has Redis fail to save, after which it takes no writes.
+// breakSaving makes Redis fail to save. After that it takes no writes.
 func breakSaving(t *testing.T, admin *redis.Client) {
 	t.Helper()
 	ctx := context.Background()
@@ -168,8 +169,8 @@ func breakSaving(t *testing.T, admin *redis.Client) {
 	})
 }
 
-// TestSlowRedisIsNotHeld: calls that time out say so, each of them, and what they did
-// all the same does not pass for another's lease afterwards.
+// TestSlowRedisIsNotHeld: each call that times out says so. A lease that it took
+// nevertheless does not look like another process's afterwards.
 func TestSlowRedisIsNotHeld(t *testing.T) {
 	t.Parallel()
 	var delay atomic.Int64
@@ -194,7 +195,7 @@ func TestSlowRedisIsNotHeld(t *testing.T) {
 }
 
 // TestAnswersOfNoRedis: a server that answers nil to everything, or that repeats what
-// it is told, is no other process, and its errors hold no password.
+// it gets, is not another process. Its errors have no password in them.
 func TestAnswersOfNoRedis(t *testing.T) {
 	t.Parallel()
 	const password = "hunter2-is-long-enough-to-be-cut"
@@ -243,7 +244,7 @@ func fake(t *testing.T, answer func(command, line string) string) (addr string) 
 	})
 }
 
-// proxy passes everything on to a server, and waits before each answer.
+// proxy forwards everything to a server, and delays each answer.
 func proxy(t *testing.T, upstream string, wait func()) (addr string) {
 	t.Helper()
 	return listen(t, func(conn net.Conn) {

@@ -9,8 +9,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-// TestAsk: a holder learns within a second or two that another wants its lease, a
-// second one that asks is told of the first, and all ends with the request.
+// TestAsk: a holder learns within two seconds that another process asks for its lease.
+// A second process that asks is told about the first. All ends with the request.
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	client := servers.RedisClient(t)
@@ -48,8 +48,8 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestRequestThatNobodyEnds: a request without an end, or of another type, holds
-// nobody up for long.
+// TestRequestThatNobodyEnds: a request that never expires, or is of another type, does
+// not block anybody for long.
 func TestRequestThatNobodyEnds(t *testing.T) {
 	t.Parallel()
 	client := servers.RedisClient(t)

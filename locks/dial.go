@@ -11,15 +11,15 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// dialTimeout bounds one try to connect, the TLS handshake with it. It is shorter
-// than a call, so that the call can say what became of it.
+// dialTimeout limits one attempt to connect, with the TLS handshake. It is shorter than
+// a call's limit, so that the call can report what happened.
 const dialTimeout = 2 * time.Second
 
-// dialer connects to Redis and to the Sentinels, and asks each server for its own
-// name: that of the address it was found at. With Sentinel or a Cluster a URL names
-// at most one of them.
+// dialer connects to Redis and to the Sentinels. It expects from each server the name
+// of the address at which it was found. With Sentinel or a Cluster, a URL names at most
+// one of the servers.
 type dialer struct {
-	tls    bool // all of them speak TLS
+	tls    bool // all of them use TLS
 	files  secret.TLSFiles
 	errors *dialErrors
 }
@@ -41,7 +41,7 @@ func (d dialer) connect(ctx context.Context, network, addr string) (net.Conn, er
 	if !d.tls {
 		return plain.DialContext(ctx, network, addr)
 	}
-	config, err := d.files.Load() // anew: certificates are renewed
+	config, err := d.files.Load() // again, because certificates are renewed
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +51,8 @@ func (d dialer) connect(ctx context.Context, network, addr string) (net.Conn, er
 	return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext(ctx, network, addr)
 }
 
-// dialErrors are the last failures to connect. A call that waits for a connection
-// until its time is up would else say nothing but that.
+// dialErrors are the last failures to connect. Without them, a call that waits for a
+// connection until its time-out could report only the time-out.
 type dialErrors struct {
 	mu   sync.Mutex
 	addr string
@@ -60,7 +60,7 @@ type dialErrors struct {
 	at   time.Time
 }
 
-// keepDialError is how long a failure to connect explains a call without an answer.
+// keepDialError is for how long a failure to connect explains a call without an answer.
 const keepDialError = 10 * time.Second
 
 func (e *dialErrors) note(addr string, err error) {

@@ -10,34 +10,35 @@ import (
 )
 
 var (
-	// ErrHeld says that another process holds the lease. No other trouble is taken
-	// for it: see [HeldError], which every such error is.
+	// ErrHeld means that another process holds the lease. No other failure counts as
+	// that. Every such error is a [HeldError].
 	ErrHeld = errors.New("held by another process")
-	// ErrStuck says that what stands at the lease's key is no lease: it never ends,
-	// or far too late, or is of another type. It was given an end, after which the
-	// lease can be taken.
+	// ErrStuck means that the value at the lease's key is not a lease: it never
+	// expires, expires far too late, or is of another type. It now expires soon, and
+	// then the lease can be taken.
 	ErrStuck = errors.New("not a lease")
-	// ErrLost is the cause with which a lease's context ends when the lease was lost
-	// or can no longer be trusted.
+	// ErrLost is the cause with which a lease's context ends if the lease is lost or
+	// can no longer be trusted.
 	ErrLost = errors.New("lost the lease")
 )
 
-// HeldError is [ErrHeld], with what the holder says of itself.
+// HeldError is [ErrHeld] with the holder's description of itself.
 type HeldError struct{ Holder string }
 
-// Error implements error. It does not print the holder, whose form is the caller's.
+// Error implements error. It does not print the holder: only the caller knows its
+// format.
 func (*HeldError) Error() string { return ErrHeld.Error() }
 
 // Is makes it an [ErrHeld].
 func (*HeldError) Is(target error) bool { return target == ErrHeld }
 
-// Error is what went wrong with Redis, with a Sentinel or on the way there. It holds
-// no secret and is one line that may be printed. A client of [Open] returns no other
-// error but [redis.Nil], which says that a key does not exist and nothing else.
+// Error is a failure of Redis, of a Sentinel or of the network. It has no secret in it,
+// and is one line that may be printed. Besides it, a client of [Open] returns only
+// [redis.Nil], which means that a key does not exist.
 type Error struct {
 	Kind Kind
 	text string
-	is   error // what callers may ask for with errors.Is and As
+	is   error // what errors.Is and errors.As find
 }
 
 // Error implements error.
@@ -46,7 +47,7 @@ func (e *Error) Error() string { return e.text }
 // Unwrap returns a context's error, or the server's reply.
 func (e *Error) Unwrap() error { return e.is }
 
-// reply is a server's error, scrubbed.
+// reply is a server's error, without secrets.
 type reply string
 
 // Error implements error.
@@ -55,7 +56,7 @@ func (r reply) Error() string { return string(r) }
 // RedisError implements [redis.Error].
 func (reply) RedisError() {}
 
-// translator makes an [Error] of each error of the library.
+// translator makes an [Error] from each error of the library.
 type translator struct {
 	scrub  scrubber
 	dials  dialErrors
@@ -63,9 +64,9 @@ type translator struct {
 	tls    bool
 }
 
-// isNil tells whether an error is Redis's own "no such key". One that only wraps it
+// isNil tells whether an error is Redis's own "no such key". An error that wraps it
 // comes from a Sentinel that does not know the master, or from a handshake.
-func isNil(err error) bool { return err == redis.Nil } //nolint:errorlint // wrapped, it is another
+func isNil(err error) bool { return err == redis.Nil } //nolint:errorlint // wrapped, it means something else
 
 // translate returns an error that may leave the package.
 func (t *translator) translate(err error) error {
@@ -110,16 +111,16 @@ func (t *translator) unknownMaster() error {
 	return &Error{Kind: UnknownMaster, text: fmt.Sprintf("the Sentinels know no master named %q", t.scrub.clean(t.master))}
 }
 
-// refused is the error of a command that opens a connection. Of the server's text
-// only the first word is kept, and that where it is a code: the rest may repeat the
+// refused returns the error of a command that opens a connection. It keeps only the
+// first word of the server's text, and only if that is a code. The rest may repeat the
 // password in any form.
 func (t *translator) refused(command string, err error) error {
 	if _, is := errors.AsType[redis.Error](err); !is {
-		return t.translate(err) // the network's error, which knows no password
+		return t.translate(err) // an error of the network has no password in it
 	}
 	kind := classify(err.Error())
 	if kind == Other {
-		kind = Wrong // this is no error of Redis's for such a command
+		kind = Wrong // Redis gives no such error for this command
 	}
 	code, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "-"), " ")
 	if strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {

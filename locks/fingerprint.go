@@ -8,18 +8,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// portaKey holds, beside leases and ledger, the fingerprint of the database that they
-// belong to.
+// portaKey has the fingerprint of the database that leases and ledger belong to.
 const portaKey = "porta"
 
-// Fingerprint returns the fingerprint of the Porta that the keys of a prefix belong
-// to. Where there is none, as after Redis has lost everything, it becomes mine. A
-// caller that finds another's must not lead, run or purge.
+// Fingerprint returns the fingerprint of the Porta that the keys of a prefix belong to.
+// If there is none, for example after Redis has lost its data, it becomes mine. If it
+// is not mine, the caller must not lead, run or purge.
 func Fingerprint(ctx context.Context, client redis.Cmdable, prefix, mine string) (theirs string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	key := prefix + portaKey
-	for range 2 { // it may vanish between the two calls
+	for range 2 { // the key may expire between the two calls
 		if theirs, err = client.GetRange(ctx, key, 0, maxValue-1).Result(); err != nil {
 			return "", fmt.Errorf("read fingerprint %s: %w", key, err)
 		}
@@ -33,12 +32,11 @@ func Fingerprint(ctx context.Context, client redis.Cmdable, prefix, mine string)
 			return mine, nil
 		}
 	}
-	return "", &Error{Kind: Wrong, text: "key " + key + " is neither there nor can it be written"}
+	return "", &Error{Kind: Wrong, text: "key " + key + " does not exist and can't be written"}
 }
 
-// Adopt makes the keys of a prefix those of the Porta with the fingerprint mine,
-// whatever stood there. What the ledger knows is of the other's tenants: the caller
-// has it forgotten first.
+// Adopt makes the keys of a prefix belong to the Porta with the fingerprint mine. The
+// ledger still has the tenants of the other Porta, so the caller must remove it first.
 func Adopt(ctx context.Context, client redis.Cmdable, prefix, mine string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -8,15 +8,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// hook has a client return errors that may be printed. nodeOnly is for the nodes of
-// a Cluster, whose redirections the library must see as they are.
+// hook makes a client return errors that may be printed. nodeOnly is for the nodes of a
+// Cluster: the library must get their redirections unchanged.
 type hook struct {
 	*translator
 	nodeOnly bool
 }
 
-// DialHook implements [redis.Hook]. Who answers while we connect is a Sentinel. It
-// says by nil that it does not know the master, which must not pass for "no such key".
+// DialHook implements [redis.Hook]. While we connect, a Sentinel answers. Its nil means
+// that it does not know the master. That must not look like "no such key".
 func (h hook) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := next(ctx, network, addr)
@@ -65,8 +65,8 @@ func (h hook) of(cmd redis.Cmder, err error) error {
 	return h.translate(err)
 }
 
-// opensConnection tells whether the library sends a command when it has connected,
-// before any of ours.
+// opensConnection tells whether the library sends this command after it has connected,
+// before ours.
 func opensConnection(command string) bool {
 	switch command {
 	case "hello", "auth", "select", "client":

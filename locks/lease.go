@@ -10,15 +10,15 @@ import (
 	"github.com/bsm/redislock"
 )
 
-// Lease is a lock that is held and kept. It is trusted for its life less a
-// margin, counted from the moment its last good refresh began: the answer may
-// have been long on its way, and Redis counts from its arrival there.
+// Lease is a lock that this process holds and refreshes. It is trusted for its life
+// minus a margin, counted from the moment the last successful refresh began. The answer
+// may have taken long, and Redis counts from when the request arrived.
 type Lease struct {
 	lock   *redislock.Lock
 	locker *Locker
 	name   string
 
-	ctx    context.Context //nolint:containedctx // a lease is a context with a lock behind it
+	ctx    context.Context //nolint:containedctx // a lease is a context that depends on a lock
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 	once   sync.Once
@@ -27,12 +27,12 @@ type Lease struct {
 	wanted chan struct{}
 }
 
-// margin is the part of a lease's life in which it is no longer trusted, though
-// Redis would still keep it: room for the work to notice and for clocks that
-// run at different speeds.
+// margin is the last part of a lease's life. In it the lease is no longer trusted,
+// although Redis still keeps it. It gives the work time to stop, and allows for clocks
+// that run at different speeds.
 func margin(life time.Duration) time.Duration { return life / 5 }
 
-// keep makes a lease of a lock, which was asked for when it began.
+// keep makes a lease from a lock that was requested when it began.
 func (l *Locker) keep(ctx context.Context, name string, lock *redislock.Lock, began time.Time) *Lease {
 	lease := &Lease{lock: lock, locker: l, name: name, done: make(chan struct{}), wanted: make(chan struct{})}
 	lease.ctx, lease.cancel = context.WithCancelCause(ctx)
@@ -40,15 +40,15 @@ func (l *Locker) keep(ctx context.Context, name string, lock *redislock.Lock, be
 	return lease
 }
 
-// Context ends when the lease is lost, with a cause that wraps [ErrLost], or
-// when the context that it was acquired under ends.
+// Context ends when the lease is lost, with a cause that wraps [ErrLost], or when the
+// context given to Acquire ends.
 func (l *Lease) Context() context.Context { return l.ctx }
 
-// askEvery is how often a holder looks whether its lease is wanted.
+// askEvery is how often a holder looks whether another process asks for its lease.
 const askEvery = time.Second
 
-// Wanted is closed when another process asks for the lease by [Locker.Ask]. Redis is
-// asked once a second from the first call on, until the lease's context ends.
+// Wanted is closed when another process asks for the lease with [Locker.Ask]. From the
+// first call on, it asks Redis once a second until the lease's context ends.
 func (l *Lease) Wanted() <-chan struct{} {
 	l.asking.Do(func() {
 		go func() {
@@ -56,7 +56,7 @@ func (l *Lease) Wanted() <-chan struct{} {
 				if !sleep(l.ctx, askEvery) {
 					return
 				}
-				wanted, _ = l.locker.Wanted(l.ctx, l.name) // no answer: not known to be wanted
+				wanted, _ = l.locker.Wanted(l.ctx, l.name) // without an answer, nobody is known to ask
 			}
 			close(l.wanted)
 		}()
@@ -95,8 +95,8 @@ func (l *Lease) keep(began time.Time) {
 	}
 }
 
-// expired compares by both clocks that Go keeps. The monotonic one stands still
-// while a machine sleeps, the other may be set back; whichever is later counts.
+// expired uses both of Go's clocks. The monotonic one stops while a machine sleeps, and
+// the other one may be set back. The later one counts.
 func expired(trusted time.Time) bool {
 	now := time.Now()
 	return !now.Before(trusted) || !now.Round(0).Before(trusted.Round(0))
@@ -109,7 +109,7 @@ func lost(why string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrLost, why, err)
 }
 
-// sleep tells whether the context lasted as long.
+// sleep returns false if the context ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -121,17 +121,16 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// refresh gives up when the lease can no longer be trusted, so that a Redis
-// that hangs does not hide that moment.
+// refresh gives up at the moment when the lease can no longer be trusted, even if Redis
+// hangs.
 func (l *Lease) refresh(trusted time.Time) error {
 	ctx, cancel := context.WithTimeout(l.ctx, min(callTimeout, time.Until(trusted)))
 	defer cancel()
 	return l.lock.Refresh(ctx, l.locker.life, nil)
 }
 
-// Release gives the lease up, for another to take at once. The work under it
-// must have ended. A lease that is lost already is no error: it is gone, as
-// wanted.
+// Release gives up the lease, so that another process can take it at once. The work
+// under it must have ended. It returns no error if the lease is already lost.
 func (l *Lease) Release() error {
 	var err error
 	l.once.Do(func() {

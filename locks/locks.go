@@ -12,10 +12,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// callTimeout bounds one call to Redis.
+// callTimeout limits one call to Redis.
 const callTimeout = 3 * time.Second
 
-// Locker takes leases whose keys share a prefix.
+// Locker takes leases whose keys have the same prefix.
 type Locker struct {
 	scripts redis.Scripter
 	client  *redislock.Client
@@ -25,9 +25,9 @@ type Locker struct {
 	tokens  *tokens
 }
 
-// New returns a Locker of leases that live for life unless refreshed. Prefix
-// goes before each name; with a hash tag in it all keys share a Cluster slot.
-// holder is kept with each lease for others to read.
+// New returns a Locker. Its leases expire after life unless they are refreshed. prefix
+// comes before each name; with a hash tag in it, all keys are in one Cluster slot.
+// holder is stored with each lease, for others to read.
 func New(client redislock.RedisClient, prefix string, life time.Duration, holder string) *Locker {
 	return &Locker{
 		scripts: client, client: redislock.New(client), prefix: prefix, life: life, holder: holder,
@@ -35,18 +35,18 @@ func New(client redislock.RedisClient, prefix string, life time.Duration, holder
 	}
 }
 
-// As returns a Locker of the same leases that says something else of their holder.
+// As returns a Locker of the same leases with another description of their holder.
 func (l *Locker) As(holder string) *Locker {
 	other := *l
 	other.holder = holder
 	return &other
 }
 
-// Acquire takes the lease called name and keeps it until it is released or
-// lost; the lease's context is derived from ctx. The error is a [*HeldError],
-// which is an [ErrHeld], where another process has the lease. It is an [ErrStuck]
-// where something stands at its key that is no lease. Any other error says that
-// Redis does not answer, or not as Redis would, and that nobody knows who has it.
+// Acquire takes the lease called name and refreshes it until it is released or lost.
+// The lease's context is derived from ctx. The error is a [*HeldError], which is an
+// [ErrHeld], if another process has the lease. It is an [ErrStuck] if the value at its
+// key is not a lease. Any other error means that Redis does not answer, or does not
+// answer as Redis would. Then nobody knows who has the lease.
 func (l *Locker) Acquire(ctx context.Context, name string) (*Lease, error) {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -67,8 +67,8 @@ func (l *Locker) Acquire(ctx context.Context, name string) (*Lease, error) {
 	return nil, fmt.Errorf("take lease %s: %w", l.prefix+name, err)
 }
 
-// obtain tries once. Redislock takes each nil for "held by another", so that it is
-// looked up who holds it.
+// obtain tries once. Redislock takes each nil for "held by another process", so obtain
+// looks up who holds the lease.
 func (l *Locker) obtain(ctx context.Context, key string) (*redislock.Lock, error) {
 	token := l.tokens.take(key)
 	lock, err := l.client.Obtain(ctx, key, l.life, &redislock.Options{Token: token, Metadata: l.holder})
@@ -88,11 +88,10 @@ func (l *Locker) obtain(ctx context.Context, key string) (*redislock.Lock, error
 	return nil, err
 }
 
-// Ask asks for the lease called name while another process may hold it: the holder
-// learns of it by [Lease.Wanted] and [Locker.Wanted]. The request is a lease itself,
-// of which there is one at a time; the error is an [ErrHeld] where another process
-// asks. It stands until it is released, and for a lease's life after a process that
-// died.
+// Ask asks for the lease called name while another process may hold it. The holder
+// learns of it through [Lease.Wanted] and [Locker.Wanted]. The request is itself a
+// lease, so there is one at a time. The error is an [ErrHeld] if another process asks.
+// The request lasts until it is released, or for a lease's life if its process dies.
 func (l *Locker) Ask(ctx context.Context, name string) (*Lease, error) {
 	return l.Acquire(ctx, name+wantedSuffix)
 }
@@ -111,13 +110,13 @@ func (l *Locker) Wanted(ctx context.Context, name string) (bool, error) {
 	return seen.kind == "string", nil
 }
 
-// tokenLength is how many characters of a lease's value are its token; what its
-// holder says of itself comes behind.
+// tokenLength is the length of the token in a lease's value. The holder's description
+// follows.
 const tokenLength = 22
 
-// tokens are those of calls that Redis may have carried out though no answer came.
-// The next call for the same lease uses the token again, and so takes over what
-// would else pass for another's lease until it ends.
+// tokens are those of calls that Redis may have carried out although no answer came.
+// The next call for the same lease uses the same token. So it takes over a lease that
+// would otherwise look like another process's until it expires.
 type tokens struct {
 	mu         sync.Mutex
 	unanswered map[string]string // by key
@@ -141,8 +140,8 @@ func (t *tokens) keep(key, token string) {
 	t.unanswered[key] = token
 }
 
-// Holder returns what the holder of the lease at a key, prefix included, says of
-// itself, and whether anybody holds it.
+// Holder returns the description of the lease's holder, and whether anybody holds the
+// lease. key includes the prefix.
 func Holder(ctx context.Context, client redis.Cmdable, key string) (holder string, held bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -153,5 +152,5 @@ func Holder(ctx context.Context, client redis.Cmdable, key string) (holder strin
 	return holderOf(value), value != "", nil
 }
 
-// holderOf is what stands behind the token.
+// holderOf is the part after the token.
 func holderOf(value string) string { return value[min(tokenLength, len(value)):] }

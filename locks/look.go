@@ -9,10 +9,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// lookScript tells what stands at a lease's key: its type, how many milliseconds it
-// still lives, and its value. What lives for ever or longer than ARGV[1], and what is
-// of another type, can't be a lease. It is given an end in ARGV[2] from now, unless it
-// ends before. A holder that lives after all refreshes it as ever.
+// lookScript returns what is at a lease's key: its type, how many milliseconds are
+// left, and its value. A value that never expires, or expires later than ARGV[1], or is
+// of another type, can't be a lease. The script makes it expire in ARGV[2], unless it
+// expires before. If its holder is alive, the holder refreshes it as usual.
 const lookScript = `
 local kind = redis.call('type', KEYS[1]).ok
 if kind == 'none' then return {kind, 0, ''} end
@@ -21,22 +21,22 @@ if left < 0 or left > tonumber(ARGV[1]) then redis.call('pexpire', KEYS[1], ARGV
 if kind ~= 'string' then return {kind, left, ''} end
 return {kind, left, redis.call('getrange', KEYS[1], ARGV[3], ARGV[4])}`
 
-// maxValue is how much of a lease's value is read, in bytes. What a holder says of
-// itself is far shorter; another's value may be half a gigabyte.
+// maxValue is how many bytes of a lease's value are read. A holder's description is far
+// shorter. Another program's value may be half a gigabyte.
 const maxValue = 4096
 
-// longestLife is how long a lease may still live, in lives of ours, and be one: a
-// scheduler of another version may give its leases longer lives.
+// longestLife is how much longer than our leases a lease may live. A scheduler of
+// another version may give its leases longer lives.
 const longestLife = 4
 
-// sighting is what stands at a lease's key.
+// sighting is what is at a lease's key.
 type sighting struct {
-	kind  string        // of Redis's types; none for nothing
-	left  time.Duration // negative for ever
+	kind  string        // Redis's name of the type; "none" if the key does not exist
+	left  time.Duration // negative if it never expires
 	value string
 }
 
-// look tells what stands at a key, and sees to it that it ends.
+// look returns what is at a key, and makes sure that it expires.
 func (l *Locker) look(ctx context.Context, key string) (sighting, error) {
 	answer, err := redis.NewScript(lookScript).Run(ctx, l.scripts, []string{key},
 		(longestLife * l.life).Milliseconds(), l.life.Milliseconds(), 0, maxValue-1).Slice()
@@ -61,25 +61,25 @@ func wrongAnswer(what string) error {
 	return &Error{Kind: Wrong, text: "a script that looks at the key returned " + what}
 }
 
-// errGone says that a lease was held a moment ago and now is not.
-var errGone = &Error{Kind: Wrong, text: "Redis says that it is held and that nothing is at its key"}
+// errGone means that a lease was held a moment ago and is not held now.
+var errGone = &Error{Kind: Wrong, text: "Redis says that the lease is held, and that its key does not exist"}
 
-// verdict says why a lease can't be taken whose key holds this.
+// verdict says why the lease can't be taken while its key has this value.
 func (s sighting) verdict(key string, life time.Duration) error {
 	switch {
 	case s.kind == "none":
 		return errGone
 	case s.kind != "string":
-		return stuck("%s is a %s of another program's; it ends in %s", key, Printable(s.kind), s.end(life))
+		return stuck("%s is a %s of another program; it expires in %s", key, Printable(s.kind), s.end(life))
 	case s.left < 0:
-		return stuck("%s had no end; it ends in %s", key, life)
+		return stuck("%s never expired; now it expires in %s", key, life)
 	case s.left > longestLife*life:
-		return stuck("%s was to last %s; it ends in %s", key, s.left.Round(time.Second), life)
+		return stuck("%s would have lasted %s; now it expires in %s", key, s.left.Round(time.Second), life)
 	}
 	return &HeldError{Holder: holderOf(s.value)}
 }
 
-// end is when what is of another type ends.
+// end is when a value of another type expires.
 func (s sighting) end(life time.Duration) time.Duration {
 	if s.left < 0 || s.left > longestLife*life {
 		return life

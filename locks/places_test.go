@@ -35,9 +35,9 @@ func take(t *testing.T, o locks.Options) error {
 	return lease.Release()
 }
 
-// TestSentinels: Sentinels, master and replica speak TLS, each with an address and a
-// certificate of its own. A master's name that they do not know is no lease that
-// another holds.
+// TestSentinels: Sentinels, master and replica use TLS, each with its own address and
+// certificate. A master's name that they do not know is not a lease that another
+// process holds.
 func TestSentinels(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewAuthority(t)
@@ -96,8 +96,8 @@ func TestSentinels(t *testing.T) {
 	}
 }
 
-// TestClusterOverTLS: each node has an address and a certificate of its own, and the
-// user has the rights that the README asks for and no others.
+// TestClusterOverTLS: each node has its own address and certificate, and the user has
+// only the rights that the README asks for.
 func TestClusterOverTLS(t *testing.T) {
 	t.Parallel()
 	ca := servers.NewAuthority(t)

@@ -9,9 +9,10 @@ import (
 )
 
 // probeScript calls each command that this package uses, on the key of a lease, and
-// returns the first error, or nothing. It leaves the key as it was. What is there is
-// given its own end again. Where nothing is, it makes something and removes it before
-// anybody else can see it, once it knows that it may remove it.
+// returns the first error, or nothing. It leaves the key as it was. An existing value
+// gets its own expiry again. If the key does not exist, the script first makes sure
+// that it may delete, then creates the key and deletes it, before anybody else can see
+// it.
 const probeScript = `
 local key, failure = KEYS[1], false
 local function try(...)
@@ -38,9 +39,9 @@ else
 end
 return failure`
 
-// Probe tries on the keys of the leases called names, of the requests for them and
-// of the fingerprint each command that a run uses there, and changes nothing. The
-// error names the first key that can't be used as a run would.
+// Probe tries every command that a run uses, on the keys of the named leases, of the
+// requests for them and of the fingerprint. It changes nothing. The error names the
+// first key that a run could not use.
 func (l *Locker) Probe(ctx context.Context, names ...string) error {
 	keys := []string{l.prefix + portaKey}
 	for _, name := range names {

@@ -14,8 +14,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
-// TestProbe takes one right after the other from a user: the probe misses it, as a
-// run would, and changes nothing.
+// TestProbe removes one right after the other from a user. The probe notices, as a run
+// would, and changes nothing.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	server := servers.PrivateRedis(t)
@@ -71,7 +71,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// dump is what Redis holds, and whether it ends.
+// dump is the content of Redis, and whether it expires.
 func dump(t *testing.T, client *redis.Client) map[string]string {
 	t.Helper()
 	ctx, all := context.Background(), map[string]string{}

@@ -15,23 +15,23 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// Options describe Redis by the names that Porta gives to its own settings.
+// Options describe Redis. Their names are those of Porta's settings.
 type Options struct {
 	URL       secret.Text // redis://, rediss:// or unix://; with Sentinel its host is the master's name
 	Username  string      // overrides the URL's
 	Password  secret.Text
-	SSL       bool // TLS though the URL says redis://
+	SSL       bool // use TLS even if the URL says redis://
 	Files     secret.TLSFiles
 	Sentinels Sentinels
 	Cluster   bool // the URL names a node of a Redis Cluster
-	// Current are the options as they are now, where those may change: they are
-	// asked for each new connection to Redis, and their user and password are
-	// used. Nil where what stands above is all.
+	// Current returns the options that are valid now, if they may change. It is called
+	// for each new connection to Redis, which uses their user and password. It is nil
+	// if they never change.
 	Current func() Options
 }
 
-// target reads the URL, with what the other options add to it, and says what does
-// not go together. TLS that is asked for is done or refused.
+// target reads the URL, adds the other options, and reports what does not fit together.
+// TLS that is asked for is used, or the options are refused.
 func (o Options) target() (target, error) {
 	t, err := parseURL(o.URL, o.Cluster)
 	if err != nil {
@@ -46,14 +46,14 @@ func (o Options) target() (target, error) {
 	sentinel := len(o.Sentinels.Hosts) > 0
 	switch {
 	case t.network == "unix" && (o.SSL || sentinel || o.Cluster):
-		return t, errors.New("unix:// goes with neither TLS nor Sentinel nor Cluster")
+		return t, errors.New("unix:// can't be used with TLS, Sentinel or Cluster")
 	case sentinel && o.Cluster:
-		return t, errors.New("names a Cluster's node, yet Sentinels are given: use one of the two")
+		return t, errors.New("names a Cluster's node, but Sentinels are given too: use one of the two")
 	case o.Sentinels.TLS && !t.tls:
-		return t, errors.New("says redis://, yet the Sentinels' hosts say rediss://: use rediss:// here, too")
+		return t, errors.New("says redis://, but the Sentinels' hosts say rediss://: use rediss:// here, too")
 	case !t.tls && !o.Files.Empty():
-		return t, errors.New("asks for no TLS, yet REDIS_CA_FILE, REDIS_CLIENT_CERT or REDIS_PRIVATE_KEY is given:" +
-			" use rediss:// or REDIS_SSL=1, or take those away")
+		return t, errors.New("asks for no TLS, but REDIS_CA_FILE, REDIS_CLIENT_CERT or REDIS_PRIVATE_KEY is given:" +
+			" use rediss:// or REDIS_SSL=1, or remove these")
 	}
 	if _, err := o.Files.Load(); err != nil {
 		return t, err
@@ -61,9 +61,9 @@ func (o Options) target() (target, error) {
 	return t, nil
 }
 
-// Address names the Redis of the options, without user and password, for people to
-// read and to compare: where it differs, another server or database is meant. It is
-// empty where the options can't be used.
+// Address is the address of Redis without user and password, for people to read and for
+// comparisons. If two addresses differ, they mean different servers or databases. It is
+// empty if the options can't be used.
 func (o Options) Address() string {
 	t, err := o.target()
 	if err != nil {
@@ -82,15 +82,15 @@ func (o Options) Address() string {
 	return fmt.Sprintf("%s://%s/%d", scheme, addr, t.db)
 }
 
-// masterName is the host of a URL that goes with Sentinels.
+// masterName is the host of a URL that is used with Sentinels.
 func masterName(t target) string {
 	name, _, _ := net.SplitHostPort(t.addr) // the library has added a port
 	return name
 }
 
-// Open prepares a client. It connects to nothing yet: the error is about the
-// options alone, and holds no part of the URL, which may hold a password. What the
-// client's calls return is a [*Error], or [redis.Nil] where a key does not exist.
+// Open prepares a client. It does not connect yet, so the error is about the options
+// only. It quotes nothing of the URL, which may have a password in it. The client's
+// calls return a [*Error], or [redis.Nil] if a key does not exist.
 func Open(o Options) (redis.UniversalClient, error) {
 	t, err := o.target()
 	if err != nil {
@@ -116,7 +116,7 @@ func Open(o Options) (redis.UniversalClient, error) {
 	return hooked(redis.NewClient(simple), words), nil
 }
 
-// universal are the options of every kind of client.
+// universal returns the options that every kind of client has.
 func universal(o Options, t target) *redis.UniversalOptions {
 	all := &redis.UniversalOptions{
 		Addrs:            append([]string{t.addr}, t.others...),
@@ -126,7 +126,7 @@ func universal(o Options, t target) *redis.UniversalOptions {
 		SentinelUsername: o.Sentinels.Username,
 		SentinelPassword: o.Sentinels.Password.Reveal(),
 		IsClusterMode:    o.Cluster,
-		// Without it a context bounds no call.
+		// Without it, a context does not limit a call.
 		ContextTimeoutEnabled: true,
 		DialTimeout:           dialTimeout,
 		DialerRetries:         1,
@@ -135,7 +135,8 @@ func universal(o Options, t target) *redis.UniversalOptions {
 		PoolSize:              8,
 		MaxRetries:            1,
 		ConnMaxIdleTime:       5 * time.Minute,
-		// A feature of one vendor's cloud; elsewhere it costs a call a connection.
+		// A feature of one vendor's cloud. Elsewhere it costs one call for each
+		// connection.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	if len(o.Sentinels.Hosts) > 0 {
@@ -145,13 +146,13 @@ func universal(o Options, t target) *redis.UniversalOptions {
 	return all
 }
 
-// current are the user and password in force. The error quotes neither.
+// current returns the user and password that are valid now. The error quotes neither.
 func current(o Options, words *translator) (username, password string, err error) {
 	now := o.Current()
 	now.Current = nil
 	t, err := now.target()
 	if err != nil {
-		return "", "", fmt.Errorf("read Redis's options anew: %w", err)
+		return "", "", fmt.Errorf("read Redis's options again: %w", err)
 	}
 	words.scrub.know(t.secrets...)
 	return t.username, t.password.Reveal(), nil
@@ -162,13 +163,13 @@ func hooked(client *redis.Client, words *translator) *redis.Client {
 	return client
 }
 
-// clusterReload is how old a client's map of the Cluster may be. It is made anew
-// by the next call, so a failover costs a call or two; the library's own minute
+// clusterReload is the largest age of a client's map of the Cluster. The next call
+// renews it, so a failover costs one or two calls. The library's default of a minute
 // would cost the leadership.
 const clusterReload = 2 * time.Second
 
-// openCluster finds the Cluster by any node that the URL names: its host, or those
-// of the parameters addr.
+// openCluster finds the Cluster through any node in the URL: its host, or those in the
+// parameters addr.
 func openCluster(all *redis.UniversalOptions, words *translator) *redis.ClusterClient {
 	cluster := all.Cluster()
 	cluster.ClusterStateReloadInterval = clusterReload

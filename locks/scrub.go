@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	// maxText is how much of what a server says is kept, in characters.
+	// maxText is how many characters of a server's text are kept.
 	maxText = 300
-	// shortSecret is what is too short to be a secret, and would only make an error
-	// unreadable.
+	// shortSecret is the length up to which a text is too short to be a secret. To
+	// remove it would only make an error unreadable.
 	shortSecret = 3
-	// shortPrefix is how much of a secret must stand in a text to be taken out: a
+	// shortPrefix is how many characters of a secret's beginning are removed, too: a
 	// server that repeats a command may cut it.
 	shortPrefix = 8
 )
 
-// scrubber takes secrets out of what servers say. A server that does not know AUTH
-// or HELLO repeats the password in its error. It is safe for concurrent use.
+// scrubber removes secrets from servers' texts. A server that does not know AUTH or
+// HELLO repeats the password in its error. It is safe for concurrent use.
 type scrubber struct {
 	mu    sync.Mutex
-	forms []string // in which the secrets may be met, the longest first
+	forms []string // of the secrets, the longest first
 }
 
 // know adds secrets.
@@ -46,8 +46,8 @@ func (s *scrubber) know(secrets ...secret.Text) {
 	s.forms = slices.Compact(s.forms)
 }
 
-// clean returns a text without secrets, repeated arguments and control characters,
-// cut to a length.
+// clean returns a text without secrets, repeated arguments and control characters, cut
+// to a length.
 func (s *scrubber) clean(text string) string {
 	text, _, _ = strings.Cut(text, ", with args beginning with")
 	s.mu.Lock()
@@ -63,8 +63,8 @@ func (s *scrubber) clean(text string) string {
 	return Printable(text)
 }
 
-// Printable returns a text from outside as it may be printed: on one line, without
-// control characters, cut to a length.
+// Printable makes a text from outside printable: on one line, without control
+// characters, cut to a length.
 func Printable(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

@@ -12,19 +12,19 @@ import (
 
 // Sentinels are the Redis Sentinels to ask for the master.
 type Sentinels struct {
-	Hosts    []string // host:port; none where no Sentinel is used
+	Hosts    []string // host:port; none without Sentinels
 	Username string
 	Password secret.Text
-	TLS      bool // they speak TLS though the URL of Redis asks for none
+	TLS      bool // use TLS even if Redis's URL does not ask for it
 }
 
 const sentinelPort = "26379"
 
-// ParseSentinels reads REDIS_SENTINEL_HOSTS as Porta does: hosts separated by
-// commas, each with or without redis:// or rediss://, user, password and port, which
-// is 26379 by default. The user and password are those of REDIS_SENTINEL_USERNAME
-// and REDIS_SENTINEL_PASSWORD. The Sentinels share one user and password; an error
-// says where two of them differ. It quotes nothing of the text.
+// ParseSentinels reads REDIS_SENTINEL_HOSTS as Porta does: hosts separated by commas.
+// Each may have redis:// or rediss://, user, password and port. The default port is
+// 26379. User and password are the same as REDIS_SENTINEL_USERNAME and
+// REDIS_SENTINEL_PASSWORD. All Sentinels have the same ones; an error says where they
+// differ. It quotes nothing of the text.
 func ParseSentinels(text secret.Text, username string, password secret.Text) (Sentinels, error) {
 	s := Sentinels{Username: username, Password: password}
 	schemes := map[string]bool{}
@@ -42,7 +42,7 @@ func ParseSentinels(text secret.Text, username string, password secret.Text) (Se
 	}
 	s.TLS = schemes["rediss"]
 	if s.TLS && len(schemes) > 1 {
-		return Sentinels{}, errors.New("rediss:// must stand before each of the hosts or before none")
+		return Sentinels{}, errors.New("rediss:// must be before each of the hosts or before none")
 	}
 	return s, nil
 }
@@ -57,13 +57,13 @@ func (s *Sentinels) add(entry string) (scheme string, err error) {
 	case err != nil:
 		return "", wrongURL(err)
 	case u.Scheme != "redis" && u.Scheme != "rediss":
-		return "", errors.New("want redis:// or rediss:// before a host, or nothing")
+		return "", errors.New("only redis:// or rediss:// may come before a host")
 	case u.Hostname() == "":
 		return "", errors.New("names no host")
 	case strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "["):
-		return "", errors.New("want brackets around an IPv6 address")
+		return "", errors.New("an IPv6 address needs brackets")
 	case u.RawQuery != "" || strings.Trim(u.Path, "/") != "":
-		return "", errors.New("want host:port and nothing behind it")
+		return "", errors.New("must be host:port with nothing behind it")
 	}
 	if password, given := u.User.Password(); given {
 		if err := s.share(u.User.Username(), secret.New(password)); err != nil {
@@ -78,7 +78,7 @@ func (s *Sentinels) add(entry string) (scheme string, err error) {
 	return u.Scheme, nil
 }
 
-// share has all Sentinels use one user and password.
+// share makes sure that all Sentinels use one user and password.
 func (s *Sentinels) share(username string, password secret.Text) error {
 	if !s.Password.Empty() && s.Password != password {
 		return errors.New("its password differs from another host's or from REDIS_SENTINEL_PASSWORD: give one for all")
@@ -93,14 +93,14 @@ func (s *Sentinels) share(username string, password secret.Text) error {
 	return nil
 }
 
-// CheckRole reads REDIS_SENTINEL_ROLE, with which Porta may ask for a replica. A
-// lease is written, so that only the master is of use here.
+// CheckRole reads REDIS_SENTINEL_ROLE, with which Porta may ask for a replica. Leases
+// are written, so only the master can be used.
 func CheckRole(role string) error {
 	switch strings.ToLower(role) {
 	case "", "master":
 		return nil
 	case "slave", "replica":
-		return errors.New("a replica takes no writes: want master")
+		return errors.New("must be master: a replica takes no writes")
 	}
-	return errors.New("want master")
+	return errors.New("must be master")
 }

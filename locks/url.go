@@ -13,7 +13,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// target is what a URL says of a Redis.
+// target is a Redis as its URL describes it.
 type target struct {
 	network  string // tcp or unix
 	addr     string
@@ -25,8 +25,8 @@ type target struct {
 	secrets  []secret.Text // all that must not be printed
 }
 
-// parseURL reads a URL. The error says what is wrong, and quotes nothing of the
-// URL but the name of a parameter: anything else may be a part of the password.
+// parseURL reads a URL. The error says what is wrong. It quotes only the name of a
+// parameter, because anything else may be a part of the password.
 func parseURL(text secret.Text, cluster bool) (target, error) {
 	raw := text.Reveal()
 	if err := wrongByLook(raw); err != nil {
@@ -42,16 +42,16 @@ func parseURL(text secret.Text, cluster bool) (target, error) {
 	}
 	o, err := redis.ParseURL(u.String())
 	if err != nil {
-		return target{}, errors.New("want redis://host:port/database, the database a number")
+		return target{}, errors.New("must be redis://host:port/database, and the database a number")
 	}
 	if cluster && o.DB != 0 {
-		return target{}, errors.New("names a database: a Redis Cluster has none but 0")
+		return target{}, errors.New("names a database: a Redis Cluster has only database 0")
 	}
 	t.network, t.addr, t.username, t.password, t.db, t.tls = o.Network, o.Addr, o.Username, secret.New(o.Password), o.DB, o.TLSConfig != nil
 	return t, nil
 }
 
-// wrongByLook finds what people get wrong before a URL is even parsed.
+// wrongByLook finds common mistakes before the URL is parsed.
 func wrongByLook(raw string) error {
 	switch {
 	case raw == "":
@@ -61,15 +61,15 @@ func wrongByLook(raw string) error {
 	case strings.TrimSpace(raw) != raw:
 		return errors.New("begins or ends with a space")
 	case strings.Trim(raw, `"'`) != raw:
-		return errors.New("is in quotes: take them away")
+		return errors.New("is in quotes: remove them")
 	case !slices.ContainsFunc([]string{"redis://", "rediss://", "unix://"}, func(scheme string) bool { return strings.HasPrefix(raw, scheme) }):
 		return errors.New("begins with none of redis://, rediss:// and unix://")
 	}
 	return nil
 }
 
-// escapeUser escapes what a user or password holds literally though a URL would
-// end there: #, ?, / and the like. A plus is a plus. What is escaped already stays.
+// escapeUser escapes characters in a user or password that would end it in a URL, such
+// as #, ? and /. A plus is a plus. What is already escaped stays.
 func escapeUser(raw string) string {
 	scheme, rest, _ := strings.Cut(raw, "://")
 	at := strings.LastIndex(rest, "@")
@@ -88,18 +88,18 @@ func wrongURL(err error) error {
 	var escape url.EscapeError
 	switch {
 	case errors.As(err, &escape):
-		return errors.New("holds a % that begins no escape: write %25 for a %")
+		return errors.New("has a % that begins no escape: write %25 for a %")
 	case strings.Contains(err.Error(), "invalid port"):
-		return errors.New("its port is no number")
+		return errors.New("its port is not a number")
 	}
-	return errors.New("is no URL of the form redis://user:password@host:port/database")
+	return errors.New("is not a URL of the form redis://user:password@host:port/database")
 }
 
-// parameters takes a URL's parameters away and returns the nodes among them. One
-// that nobody knows is an error: it may ask for something that would not be done.
+// parameters removes a URL's parameters and returns the nodes among them. An unknown
+// parameter is an error: it may ask for something that the program does not do.
 func parameters(u *url.URL, cluster bool) (nodes []string, err error) {
 	if u.Fragment != "" {
-		return nil, errors.New("holds a # behind the host")
+		return nil, errors.New("has a # after the host")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
