@@ -27,7 +27,7 @@ func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error)
 	return times, nil
 }
 
-// Minted is as [Ledger.Minted].
+// Minted works like [Ledger.Minted].
 func (m *Memory) Minted(_ context.Context, ids []int64) ([]time.Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
