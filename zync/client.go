@@ -116,7 +116,9 @@ func (c *Client) put(ctx context.Context, b body) Answer {
 		}
 	}
 	defer drain(response)
-	return read(response, c.now())
+	answer := read(response, c.now())
+	answer.Err = ofProxy(c.http, request, answer.Err)
+	return answer
 }
 
 func (c *Client) request(ctx context.Context, b body) (*http.Request, error) {
@@ -149,10 +151,10 @@ func (c *Client) Alive(ctx context.Context) error {
 	}
 	defer drain(response)
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("zync's /status/live answered %d", response.StatusCode)
+		return ofProxy(c.http, request, fmt.Errorf("zync's /status/live answered %d", response.StatusCode))
 	}
 	if !isJSONObject(response.Body) {
-		return errors.New("/status/live answered 200 without a JSON object: this is not Zync; check ZYNC_ENDPOINT")
+		return ofProxy(c.http, request, errors.New("/status/live answered 200 without a JSON object: this is not Zync; check ZYNC_ENDPOINT"))
 	}
 	return nil
 }

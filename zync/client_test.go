@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -212,5 +213,40 @@ func TestNoProxyOfTheEnvironment(t *testing.T) {
 	t.Setenv("HTTP_PROXY", proxied.URL)
 	if answer := push(t, "http://zync.invalid:1", "t.example.com"); answer.Class != zync.Transient {
 		t.Errorf("%+v", answer)
+	}
+}
+
+// TestErrorsNameTheProxy: a proxy's 403 is not Zync's or Porta's refusal.
+func TestErrorsNameTheProxy(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "denied by policy", http.StatusForbidden)
+	}))
+	defer proxy.Close()
+	target, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.User = url.UserPassword("u", "hunter2")
+	clean := secret.NewScrubber(secret.New("hunter2")).Error
+	transport := zync.NewTransport(zync.TransportOptions{Proxy: http.ProxyURL(target), Clean: clean})
+	client, err := zync.NewClient(zync.Options{URL: "http://zync.invalid:1", Now: time.Now, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	porta, err := zync.NewPorta(zync.PortaOptions{URL: "http://porta.invalid", Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant := zync.Tenant{ID: 1, Host: "a.example.com"}
+	errs := []error{
+		client.Push(t.Context(), tenant, secret.New("x")).Err, client.Alive(t.Context()),
+		porta.Verify(t.Context(), tenant, secret.New("x")),
+	}
+	proxy.Close() // and now it is away
+	errs = append(errs, client.Push(t.Context(), tenant, secret.New("x")).Err, porta.Verify(t.Context(), tenant, secret.New("x")))
+	for i, err := range errs {
+		if err == nil || !strings.Contains(err.Error(), "through proxy "+proxy.URL) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%d: %v", i, err)
+		}
 	}
 }

@@ -59,10 +59,16 @@ func NewPorta(o PortaOptions) (*Porta, error) {
 // the token.
 func (p *Porta) Verify(ctx context.Context, tenant Tenant, token secret.Text) error {
 	status, body, err := p.get(ctx, tenant, token)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("verify token: %w", err)
-	case status == http.StatusUnauthorized, status == http.StatusForbidden && len(body) > 0:
+	}
+	return p.ofProxy(ctx, tenant, verdict(status, len(body) > 0))
+}
+
+// verdict says what a status means for the token; nil is that Porta accepts it.
+func verdict(status int, hasBody bool) error {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden && hasBody:
 		return fmt.Errorf("%w: it answered %d", ErrNotAccepted, status)
 	case status == http.StatusForbidden:
 		return errors.New("verify token: porta answered 403 without a body: the tenant is not approved")
@@ -70,6 +76,15 @@ func (p *Porta) Verify(ctx context.Context, tenant Tenant, token secret.Text) er
 		return fmt.Errorf("verify token: porta answered %d", status)
 	}
 	return nil
+}
+
+// ofProxy names the proxy in an error about an answer.
+func (p *Porta) ofProxy(ctx context.Context, tenant Tenant, err error) error {
+	request, failed := p.request(ctx, tenant)
+	if failed != nil {
+		return err
+	}
+	return ofProxy(p.http, request, err)
 }
 
 // Reach asks without a token and returns Porta's status, which is 401 or 403 if
