@@ -32,6 +32,9 @@ type Runner struct {
 	GivesWay func(holder string) bool
 	// Yields is true for runs that give way to runs by hand.
 	Yields bool
+	// Clean makes an error printable, which may quote what a server says; nil leaves
+	// errors as they are.
+	Clean func(error) error
 	// Progress is called with how far runs are. It may be nil.
 	Progress func(done, total int)
 }
@@ -69,6 +72,9 @@ func (r *Runner) report(run Run, task Task, work func() (Result, error)) Report 
 	began := time.Now()
 	report.Result, report.Err = work()
 	report.Outcome = outcome(report.Result, report.Err)
+	if r.Clean != nil {
+		report.Err = r.Clean(report.Err)
+	}
 	report.Duration = time.Since(began)
 	logReport(run.Log, report)
 	return report

@@ -26,6 +26,7 @@ type Config struct {
 	Redis         locks.Options
 	Zync          Zync
 	Porta         Porta
+	Proxy         bool // of the environment, for Zync and Porta
 	Schedule      Schedule
 	Listen        Listen
 	Log           Log
@@ -40,6 +41,7 @@ type Zync struct {
 	Concurrency int           // pushes at a time; zero finds out how many help
 	Rate        float64       // pushes a second at most; zero is no limit
 	RetryFor    time.Duration // how long --run-once retries temporary failures
+	Files       secret.TLSFiles
 }
 
 // Porta is who owns a sync token, and how Porta is asked.
@@ -47,6 +49,7 @@ type Porta struct {
 	ImpersonationAdmin string
 	Endpoint           string // empty: each tenant's own
 	Verify             bool   // try a run's first token before it is pushed
+	Files              secret.TLSFiles
 }
 
 // Schedule is when the tasks run, and how long a token lives.

@@ -2,8 +2,7 @@ package config
 
 import (
 	"fmt"
-	"os"
-	"strings"
+	"reflect"
 
 	"github.com/alecthomas/kong"
 )
@@ -29,17 +28,24 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 			e.problems = append(e.problems, fmt.Sprintf("%s and %s_FILE are both set; unset one", name, name))
 			return nil, nil //nolint:nilnil // as above
 		}
-		content, err := os.ReadFile(file)
-		if err != nil {
+		var err error
+		if value, err = readSecret(file); err != nil {
 			e.problems = append(e.problems, fmt.Sprintf("%s_FILE: %v", name, err))
 			return nil, nil //nolint:nilnil // as above
-		}
-		if value = strings.TrimRight(string(content), "\r\n"); value == "" {
-			e.problems = append(e.problems, fmt.Sprintf("%s_FILE: %s is empty", name, file))
 		}
 	}
 	if value == "" && (!set || !flag.Tag.Has("empty")) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	return value, nil
+}
+
+// hasTwin tells whether a variable has a twin that names a file.
+func hasTwin(variable string) bool {
+	for field := range reflect.TypeFor[Flags]().Fields() {
+		if _, twin := field.Tag.Lookup("file"); twin && field.Tag.Get("var") == variable {
+			return true
+		}
+	}
+	return false
 }

@@ -43,6 +43,9 @@ type Flags struct {
 	RetryFor                string `group:"Zync and Porta" var:"RETRY_FOR" default:"10m" placeholder:"TIME" help:"With --run-once: how long temporary failures are retried (default: ${default}). The daemon retries until the window ends."`
 	Verify                  string `group:"Zync and Porta" var:"VERIFY" default:"canary" placeholder:"MODE" help:"canary: use the first token of a run on Porta before any token is pushed. off: do not (default: ${default})."`
 	PortaEndpoint           string `group:"Zync and Porta" var:"PORTA_ENDPOINT" placeholder:"URL" help:"Where the canary asks: Porta's URL inside the cluster. The tenant's host is sent in X-Forwarded-Host (default: the tenant's own host)."`
+	ZyncCAFile              string `group:"Zync and Porta" name:"zync-ca-file" var:"ZYNC_CA_FILE" placeholder:"FILE" help:"CA certificate of a Zync on https://, PEM (default: the system's authorities)."`
+	PortaCAFile             string `group:"Zync and Porta" name:"porta-ca-file" var:"PORTA_CA_FILE" placeholder:"FILE" help:"CA certificate of a Porta on https://, PEM (default: the system's authorities)."`
+	Proxy                   string `group:"Zync and Porta" var:"PROXY" default:"none" placeholder:"MODE" help:"environment: reach Zync and Porta through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name; for http:// it sees tokens and credential. none: use no proxy (default: ${default})."`
 	ImpersonationAdmin      string `group:"Zync and Porta" name:"impersonation-admin-username" var:"IMPERSONATION_ADMIN_USERNAME" default:"3scaleadmin" placeholder:"NAME" help:"User who owns a tenant's sync token. If a tenant has no such user, its first admin does (default: ${default})."`
 
 	RotateSchedule  string `group:"Schedule" var:"ROTATE_SCHEDULE" default:"0 * * * *" placeholder:"CRON" help:"When tokens are rotated (default: ${default})."`

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // Problems is the error of a configuration that can't be used: all that is wrong,
@@ -52,4 +54,19 @@ func (p *Problems) httpURL(setting, value string) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		p.add(setting, errors.New("want http://host or https://host"))
 	}
+}
+
+// authority checks a CA file for an endpoint. TLS that is asked for is done or refused.
+func (p *Problems) authority(setting, file, endpoint string) secret.TLSFiles {
+	files := secret.TLSFiles{CA: file}
+	if file == "" {
+		return files
+	}
+	if _, err := files.Load(); err != nil {
+		p.add(setting, err)
+	}
+	if strings.HasPrefix(endpoint, "http://") {
+		p.add(setting, errors.New("is given, yet the endpoint says http://: use https://"))
+	}
+	return files
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/url"
 
 	"github.com/token-scheduler/token-scheduler/secret"
@@ -8,7 +9,7 @@ import (
 
 // Show returns the configuration as keys and values for the log, without secrets.
 func (c Config) Show() []any {
-	return []any{
+	return append([]any{
 		"name", c.Name,
 		"database_url", withoutPassword(c.Database.URL.Reveal()), "database_ssl_mode", c.Database.SSLMode(),
 		"redis", c.Redis.Address(),
@@ -19,8 +20,23 @@ func (c Config) Show() []any {
 		"rotate_schedule", c.Schedule.Rotate.String(), "janitor_schedule", c.Schedule.Janitor.String(),
 		"timezone", c.Schedule.Timezone.String(), "token_ttl", c.Schedule.TokenTTL,
 		"shutdown_grace", c.ShutdownGrace, "listen", c.Listen.Address,
-	}
+	}, c.showProxies()...)
 }
+
+// showProxies names the proxies, where there are any.
+func (c Config) showProxies() (keys []any) {
+	for _, server := range []struct{ key, endpoint string }{
+		{"zync_proxy", c.Zync.Endpoint}, {"porta_proxy", cmp.Or(c.Porta.Endpoint, "https://"+anyTenant)},
+	} {
+		if proxy := c.ProxyFor(server.endpoint); proxy != "" {
+			keys = append(keys, server.key, proxy)
+		}
+	}
+	return keys
+}
+
+// anyTenant stands for the tenants' own hosts.
+const anyTenant = "tenant.example.com"
 
 // withoutPassword keeps scheme, host and path of a URL. The user part and the query
 // may hold secrets.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -31,7 +32,10 @@ func (f Flags) Config() (Config, error) {
 
 func (f Flags) checkZync(p *Problems, cfg *Config) {
 	const setting = "--zync-endpoint (ZYNC_ENDPOINT)"
-	cfg.Zync = Zync{Endpoint: f.ZyncEndpoint, Token: secret.New(f.ZyncAuthenticationToken)}
+	cfg.Zync = Zync{
+		Endpoint: f.ZyncEndpoint, Token: secret.New(f.ZyncAuthenticationToken),
+		Files: p.authority("--zync-ca-file (ZYNC_CA_FILE)", f.ZyncCAFile, f.ZyncEndpoint),
+	}
 	if f.ZyncEndpoint != "" {
 		p.httpURL(setting, f.ZyncEndpoint)
 	} else if !f.Status && !f.Healthcheck {
@@ -61,6 +65,9 @@ func (f Flags) checkPorta(p *Problems, cfg *Config) {
 		p.httpURL("--porta-endpoint (PORTA_ENDPOINT)", f.PortaEndpoint)
 	}
 	p.oneOf("--verify (VERIFY)", f.Verify, "canary", "off")
+	cfg.Porta.Files = p.authority("--porta-ca-file (PORTA_CA_FILE)", f.PortaCAFile, cmp.Or(f.PortaEndpoint, "https://tenant"))
+	cfg.Proxy = f.Proxy == "environment"
+	p.oneOf("--proxy (PROXY)", f.Proxy, "none", "environment")
 }
 
 func (f Flags) checkSchedule(p *Problems, cfg *Config) {
@@ -96,6 +103,9 @@ func (f Flags) checkOperation(p *Problems, cfg *Config) {
 		if _, port, err := net.SplitHostPort(f.Listen); err != nil || port == "" {
 			p.add("--listen (LISTEN_ADDRESS)", errors.New("want host:port or :port"))
 		}
+	}
+	if f.Healthcheck && f.Listen == "" {
+		p.add("--healthcheck", errors.New("there is nothing to ask: --listen (LISTEN_ADDRESS) is empty"))
 	}
 	if err := web.Validate(f.WebConfigFile); err != nil {
 		p.add("--web-config-file (WEB_CONFIG_FILE)", err)
@@ -133,8 +143,25 @@ func (f Flags) checkByHand(p *Problems, cfg *Config) {
 			p.add(flag.name, errors.New("only with the task rotate"))
 		}
 	}
+	f.checkModes(p)
 	h.Wait = p.duration("--wait", f.Wait, 0)
 	p.oneOf("--report", f.Report, "text", "json")
+}
+
+// checkModes refuses flags that exclude each other.
+func (f Flags) checkModes(p *Problems) {
+	var given []string
+	for _, mode := range []struct {
+		name  string
+		given bool
+	}{{"--run-once", f.RunOnce}, {"--check", f.Check}, {"--status", f.Status}, {"--healthcheck", f.Healthcheck}} {
+		if mode.given {
+			given = append(given, mode.name)
+		}
+	}
+	if len(given) > 1 {
+		p.add(strings.Join(given, ", "), errors.New("exclude each other: give one of them"))
+	}
 }
 
 // tasks returns the tasks that were named, or all, in the order in which they run.
