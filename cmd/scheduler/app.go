@@ -43,6 +43,7 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 		Log:      log,
 		Now:      p.now,
 		Wait:     cfg.ByHand.Wait,
+		Clean:    p.cleanError,
 		Asks:     cfg.ByHand.HasPrecedence(),
 		GivesWay: status.GivesWay,
 		Yields:   !cfg.ByHand.RunOnce,

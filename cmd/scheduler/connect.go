@@ -21,7 +21,6 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/janitor"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
-	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // parts are what the program is made of. [connect] fills them with real servers, the
@@ -36,6 +35,7 @@ type parts struct {
 	zync       http.RoundTripper
 	zyncToken  func() secret.Text // the credential in force
 	porta      http.RoundTripper
+	cleanError func(error) error // makes printable what comes from outside; nil leaves it
 	now        func() time.Time
 	leaseLife  time.Duration
 	beat       time.Duration
@@ -87,8 +87,16 @@ type backends struct {
 
 // connect prepares the real servers. It opens no connection yet: the error is about
 // the configuration alone.
-func connect(cfg config.Config, live *config.Live, log *slog.Logger) (*backends, error) {
-	live.Follow(&cfg)
+func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *slog.Logger) (*backends, error) {
+	live.Follow(&cfg, log)
+	toZync, err := cfg.ZyncTransport(scrub.Error)
+	if err != nil {
+		return nil, err
+	}
+	toPorta, err := cfg.PortaTransport(scrub.Error)
+	if err != nil {
+		return nil, err
+	}
 	mysql, err := db.Open(cfg.Database)
 	if err != nil {
 		return nil, err
@@ -102,7 +110,7 @@ func connect(cfg config.Config, live *config.Live, log *slog.Logger) (*backends,
 	self.ByHand = cfg.ByHand.RunOnce
 	book := ledger.New(client, cfg.KeyPrefix(), self.String())
 	return &backends{
-		mysql: mysql, client: client, status: newStatus(cfg, client, book, utcNow),
+		mysql: mysql, client: client, status: newStatus(cfg, client, book, scrub),
 		parts: parts{
 			self:       self,
 			tenants:    portaTenants{db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin), db.NewTokens(mysql), mysql},
@@ -110,9 +118,10 @@ func connect(cfg config.Config, live *config.Live, log *slog.Logger) (*backends,
 			openWriter: writers(cfg, mysql, log),
 			ledger:     book,
 			redis:      client,
-			zync:       zync.NewTransport(zync.TransportOptions{Connections: cfg.Zync.Concurrency}),
+			zync:       toZync,
 			zyncToken:  live.ZyncToken,
-			porta:      zync.NewTransport(zync.TransportOptions{}),
+			porta:      toPorta,
+			cleanError: scrub.Error,
 			now:        utcNow,
 			leaseLife:  config.LeaseLife,
 			beat:       daemon.Beat,

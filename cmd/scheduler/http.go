@@ -4,37 +4,39 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/listen"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 )
 
+// ourFiles is how many descriptors the program needs besides those of its pushes: for
+// MySQL, Redis, Porta, the log and files that it reads again.
+const ourFiles = 40
+
 // serve answers HTTP requests until the returned function is called.
-func serve(ctx context.Context, listen config.Listen, handler http.Handler, log *slog.Logger) (shutdown func(), err error) {
-	if listen.Address == "" {
+func serve(ctx context.Context, cfg config.Config, handler http.Handler, log *slog.Logger) (shutdown func(), err error) {
+	if cfg.Listen.Address == "" {
 		return func() {}, nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen.Address)
+	server, err := listen.Listen(ctx, listen.Options{
+		Address: cfg.Listen.Address, Handler: handler, Log: log, Reserve: cfg.Zync.Concurrency + ourFiles,
+	})
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	go func() {
-		quietly := slog.New(slog.DiscardHandler) // the toolkit logs what the line below says
-		err := web.Serve(listener, server, &web.FlagConfig{WebConfigFile: &listen.WebConfig}, quietly)
-		if !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(cfg.Listen.WebConfig); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("listener ended; metrics and probes are gone until a restart", "err", err)
 		}
 	}()
-	log.Info("listening", "address", listener.Addr().String())
+	log.Info("listening", "address", server.Addr().String())
 	return func() { _ = server.Close() }, nil
 }
 

@@ -5,31 +5,44 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
+
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/logging"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// newLogger returns a logger that writes one line for each event, with times in UTC.
-func newLogger(asJSON bool, level slog.Leveler, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: inUTC}
-	handler := func(w io.Writer) slog.Handler {
-		if asJSON {
-			return slog.NewJSONHandler(w, opts)
+// closeLog is how long the program waits at its end for the log's reader.
+const closeLog = 2 * time.Second
+
+// startLog starts the log: one line for each event, without secrets, and never in the
+// way of the work.
+func startLog(asJSON bool, level slog.Leveler, scrub *secret.Scrubber, s *screen) *logging.Queue {
+	onJournal := s.w == os.Stderr && isJournal()
+	return logging.Start(logging.Options{Out: s, Handler: func(w io.Writer) slog.Handler {
+		if onJournal {
+			return scrub.Handler(newPriorities(w, func(w io.Writer) slog.Handler { return newFormat(asJSON, level, w) }))
 		}
-		return slog.NewTextHandler(w, opts)
-	}
-	if s, ok := w.(*screen); ok && s.w == os.Stderr && onJournal() {
-		return slog.New(newPriorities(w, handler))
-	}
-	return slog.New(handler(w))
+		return scrub.Handler(newFormat(asJSON, level, w))
+	}})
 }
 
-func onJournal() bool {
+// newFormat returns what formats lines, with times in UTC.
+func newFormat(asJSON bool, level slog.Leveler, w io.Writer) slog.Handler {
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: inUTC}
+	if asJSON {
+		return slog.NewJSONHandler(w, opts)
+	}
+	return slog.NewTextHandler(w, opts)
+}
+
+func isJournal() bool {
 	is, err := journal.StderrIsJournalStream()
 	return err == nil && is
 }
 
-// inUTC formats times in UTC, and durations as text.
+// inUTC writes times in UTC and durations as people read them.
 func inUTC(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindTime:
@@ -41,7 +54,7 @@ func inUTC(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// quiet drops what a library prints by itself.
+// quiet drops what a library would print past our logger.
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}

@@ -20,6 +20,8 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/logging"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // The exit codes.
@@ -42,21 +44,25 @@ const (
 )
 
 func main() {
+	logging.SurviveBrokenPipe()
+	told := daemon.Catch()
 	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
 		debug.SetMemoryLimit(memoryGoal)
 		debug.SetGCPercent(gcPercent)
 	}
-	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	os.Exit(run(context.Background(), told, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
-// run is the program: arguments and environment in, exit code out.
-func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+// run is the program: arguments and environment in, exit code out. told are the
+// signals that tell it to stop.
+func run(ctx context.Context, told daemon.Signals, args, environ []string, stdout, stderr io.Writer) int {
 	flags, err := config.Parse(args, environ, stdout)
 	if errors.Is(err, config.ErrHelp) {
 		return exitDone
 	}
+	scrub := secret.NewScrubber(flags.Secrets()...)
 	if err != nil {
-		return unusable(stderr, err)
+		return unusable(stderr, scrub, err)
 	}
 	if flags.Version {
 		_, _ = fmt.Fprintln(stdout, "token-scheduler", version)
@@ -65,41 +71,68 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	redis.SetLogger(quiet{}) // its calls return its errors, and we log those
 	cfg, err := flags.Config()
 	if flags.Check {
-		return showCheck(ctx, cfg, err, stdout)
+		told.Default()
+		return showCheck(ctx, cfg, err, scrub, stdout)
 	}
 	if err != nil {
-		return unusable(stderr, err)
+		return unusable(stderr, scrub, err)
 	}
-	live := config.NewLive(args, environ, cfg)
+	live := config.NewLive(args, environ, cfg, scrub)
 	screen := newScreen(stderr)
-	log := newLogger(cfg.Log.JSON, live.Level(), screen)
+	log := startLog(cfg.Log.JSON, live.Level(), scrub, screen)
+	defer log.Close(closeLog)
+	for _, e := range flags.Exposed(args) {
+		log.Logger().Warn("a secret on the command line is seen by every user of this machine; use the variable", "flag", e.Flag, "variable", e.Variable)
+	}
 	switch {
 	case flags.Healthcheck:
+		told.Default()
 		return healthcheck(ctx, cfg.Listen, stderr)
 	case flags.Status:
-		return showStatus(ctx, cfg, log, stdout)
+		told.Default()
+		return showStatus(ctx, cfg, scrub, log.Logger(), stdout)
 	}
-	s, err := connect(cfg, live, log)
-	if err != nil {
-		return unusable(stderr, err)
-	}
-	defer s.close()
-	a, err := newApp(cfg, s.parts, log)
-	if err != nil {
-		return unusable(stderr, err)
-	}
-	life, drain, ignore := daemon.Signals(ctx, cfg.ShutdownGrace, log, func() { os.Exit(exitFailed) })
-	defer ignore()
-	if cfg.ByHand.RunOnce {
-		return a.once(life, drain, screen, stdout)
-	}
-	defer live.OnHangup(log)()
-	return runDaemon(life, drain, a, s, log)
+	p := program{cfg: cfg, live: live, scrub: scrub, screen: screen, queue: log, log: log.Logger(), told: told}
+	return p.work(ctx, stdout)
 }
 
-func unusable(stderr io.Writer, err error) int {
-	_, _ = fmt.Fprintln(stderr, "scheduler:", err)
+func unusable(stderr io.Writer, scrub *secret.Scrubber, err error) int {
+	_, _ = fmt.Fprintln(stderr, "scheduler:", scrub.Mask(err.Error()))
 	return exitUsage
+}
+
+// program is what works until it is told to stop: the daemon, and --run-once.
+type program struct {
+	cfg    config.Config
+	live   *config.Live
+	scrub  *secret.Scrubber
+	screen *screen
+	queue  *logging.Queue
+	log    *slog.Logger
+	told   daemon.Signals
+}
+
+func (p program) work(ctx context.Context, stdout io.Writer) int {
+	s, err := connect(p.cfg, p.live, p.scrub, p.log)
+	if err != nil {
+		return unusable(p.screen, p.scrub, err)
+	}
+	defer s.close()
+	a, err := newApp(p.cfg, s.parts, p.log)
+	if err != nil {
+		return unusable(p.screen, p.scrub, err)
+	}
+	a.registry.MustRegister(p.queue.Dropped())
+	life, drain, ignore := p.told.Stop(ctx, daemon.Stopping{Grace: p.cfg.ShutdownGrace, Log: p.log, Abort: func() {
+		p.queue.Close(closeLog)
+		os.Exit(exitFailed)
+	}})
+	defer ignore()
+	if p.cfg.ByHand.RunOnce {
+		return a.once(life, drain, p.screen, stdout)
+	}
+	defer p.live.OnHangup(p.log)()
+	return runDaemon(life, drain, a, s, p.log)
 }
 
 // runDaemon runs until drain is closed.
@@ -110,7 +143,7 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 		log.Error("status page not made", "err", err)
 		return exitFailed
 	}
-	shutdown, err := serve(ctx, a.cfg.Listen, handler, log)
+	shutdown, err := serve(ctx, a.cfg, handler, log)
 	if err != nil {
 		log.Error("no listener; choose another --listen (LISTEN_ADDRESS)", "err", err)
 		return exitUsage

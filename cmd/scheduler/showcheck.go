@@ -3,36 +3,47 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/check"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // showCheck is --check. problem is what is wrong with the configuration.
-func showCheck(ctx context.Context, cfg config.Config, problem error, stdout io.Writer) int {
-	printer := printFindings(stdout)
-	if cfg.ByHand.ReportJSON {
-		printer = func(check.Finding) {}
+func showCheck(ctx context.Context, cfg config.Config, problem error, scrub *secret.Scrubber, stdout io.Writer) int {
+	var unprinted error
+	printed := func(check.Finding) {}
+	if !cfg.ByHand.ReportJSON {
+		printed = printFindings(stdout, func(err error) { unprinted = errors.Join(unprinted, err) })
 	}
-	findings := check.Run(ctx, cfg, problem, printer)
+	findings := []check.Finding{}
+	check.Run(ctx, cfg, problem, func(f check.Finding) {
+		f.Found, f.Advice = scrub.Clean(f.Found), scrub.Clean(f.Advice)
+		findings = append(findings, f)
+		printed(f)
+	})
 	if cfg.ByHand.ReportJSON {
 		encoder := json.NewEncoder(stdout)
 		encoder.SetEscapeHTML(false)
-		_ = encoder.Encode(map[string][]check.Finding{"checks": findings})
+		unprinted = encoder.Encode(map[string][]check.Finding{"checks": findings})
 	}
-	for _, f := range findings {
-		if f.Result == check.Failure {
-			return exitFailed
-		}
+	failed := slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Result == check.Failure })
+	switch {
+	case problem != nil:
+		return exitUsage
+	case failed || unprinted != nil: // a full disk, or a reader that is gone
+		return exitFailed
 	}
 	return exitDone
 }
 
 // printFindings prints findings as they come, in colours on a terminal.
-func printFindings(w io.Writer) func(check.Finding) {
+func printFindings(w io.Writer, failed func(error)) func(check.Finding) {
 	colours := map[check.Result]string{}
 	if isTerminal(w) && os.Getenv("NO_COLOR") == "" {
 		colours = map[check.Result]string{check.OK: "\x1b[32m", check.Warning: "\x1b[33m", check.Failure: "\x1b[31m"}
@@ -42,9 +53,12 @@ func printFindings(w io.Writer) func(check.Finding) {
 		if colours[f.Result] != "" {
 			end = "\x1b[0m"
 		}
-		_, _ = fmt.Fprintf(w, "%s%-8s%s %-31s %s\n", colours[f.Result], f.Result, end, f.Check, f.Found)
+		line := fmt.Sprintf("%s%-8s%s %-31s %s\n", colours[f.Result], f.Result, end, f.Check, f.Found)
 		if f.Advice != "" {
-			_, _ = fmt.Fprintf(w, "%-8s %-31s -> %s\n", "", "", f.Advice)
+			line += fmt.Sprintf("%-8s %-31s -> %s\n", "", "", f.Advice)
+		}
+		if _, err := io.WriteString(w, line); err != nil {
+			failed(err)
 		}
 	}
 }

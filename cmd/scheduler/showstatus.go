@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -13,17 +12,18 @@ import (
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // showStatus is --status. It needs Redis and nothing else.
-func showStatus(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.Writer) int {
+func showStatus(ctx context.Context, cfg config.Config, scrub *secret.Scrubber, log *slog.Logger, stdout io.Writer) int {
 	client, err := locks.Open(cfg.Redis)
 	if err != nil {
 		log.Error("status not read", "err", err)
 		return exitUsage
 	}
 	defer func() { _ = client.Close() }()
-	source := newStatus(cfg, client, ledger.New(client, cfg.KeyPrefix(), ""), utcNow)
+	source := newStatus(cfg, client, ledger.New(client, cfg.KeyPrefix(), ""), scrub)
 	st, err := source.Read(ctx, status.ListOnScreen)
 	if err != nil {
 		log.Error("status not read; it is kept in Redis", "err", err)
@@ -41,9 +41,9 @@ func showStatus(ctx context.Context, cfg config.Config, log *slog.Logger, stdout
 	return exitDone
 }
 
-func newStatus(cfg config.Config, client redis.UniversalClient, ledger *ledger.Ledger, now func() time.Time) *status.Source {
+func newStatus(cfg config.Config, client redis.UniversalClient, ledger *ledger.Ledger, scrub *secret.Scrubber) *status.Source {
 	return status.NewSource(status.Options{
-		Name: cfg.Name, Ledger: ledger, Plan: planOf(cfg), Now: now,
+		Name: cfg.Name, Ledger: ledger, Plan: planOf(cfg), Now: utcNow, Clean: scrub.Clean,
 		Holder: func(ctx context.Context, lease string) (string, bool, error) {
 			return locks.Holder(ctx, client, cfg.KeyPrefix()+lease)
 		},

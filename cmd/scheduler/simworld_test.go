@@ -174,7 +174,7 @@ func (w *simWorld) now(p *simProc) time.Time {
 func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
 	log := slog.New(asideWatch{w, p})
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
-		log = newLogger(false, slog.LevelDebug, os.Stderr).With("proc", fmt.Sprintf("%p", p))
+		log = slog.New(newFormat(false, slog.LevelDebug, os.Stderr)).With("proc", fmt.Sprintf("%p", p))
 	}
 	cfg := config.Config{Name: "sim", Zync: config.Zync{Endpoint: "http://zync", Concurrency: 3}, Schedule: config.Schedule{
 		Rotate: mustParse(w.times.rotate), Janitor: mustParse(w.times.janitor), Timezone: time.UTC, TokenTTL: w.times.ttl,

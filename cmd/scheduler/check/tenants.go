@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -53,9 +54,12 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 		c.warn("porta", "see what was found about tenants", "not asked: there is no tenant to ask for")
 		return
 	}
-	porta, err := zync.NewPorta(zync.PortaOptions{
-		URL: c.cfg.Porta.Endpoint, Token: c.zyncToken, Transport: zync.NewTransport(zync.TransportOptions{}),
-	})
+	transport, err := c.cfg.PortaTransport(nil)
+	if err != nil {
+		c.fail("porta", "see --porta-ca-file", "%v", err)
+		return
+	}
+	porta, err := zync.NewPorta(zync.PortaOptions{URL: c.cfg.Porta.Endpoint, Token: c.zyncToken, Transport: transport})
 	if err != nil {
 		c.fail("porta", "see --porta-endpoint", "%v", err)
 		return
@@ -68,10 +72,14 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 	case err != nil:
 		c.warn("porta", advice, "%v", err)
 	case status != http.StatusUnauthorized && status != http.StatusForbidden:
-		c.warn("porta", advice, "it answered %d to a request without a token, where 401 or 403 is expected", status)
+		c.warn("porta", advice, "it answered %d to a request without a token, where 401 or 403 is expected%s", status, c.throughToPorta(tenant))
 	default:
-		c.ok("porta", "answers in %s", since(began))
+		c.ok("porta", "answers in %s%s", since(began), c.throughToPorta(tenant))
 	}
+}
+
+func (c *check) throughToPorta(tenant db.Tenant) string {
+	return c.through(cmp.Or(c.cfg.Porta.Endpoint, "https://"+tenant.Host.String))
 }
 
 func (c *check) zyncToken() secret.Text { return c.cfg.Zync.Token }

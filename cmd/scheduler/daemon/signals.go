@@ -12,30 +12,57 @@ import (
 
 var errGraceOver = errors.New("told to stop, and the grace is over")
 
-// Signals turns SIGTERM and SIGINT into two steps. The first signal closes drain:
-// finish the work in hand. After the grace, life ends: break it off. A second signal
-// calls abort, which should end the process. ignore ends the watch.
-func Signals(ctx context.Context, grace time.Duration, log *slog.Logger, abort func()) (life context.Context, drain <-chan struct{}, ignore func()) {
+// Signals are SIGTERM and SIGINT, caught from [Catch] on.
+type Signals struct{ c chan os.Signal }
+
+// Catch catches the signals that tell the program to stop. Main calls it first, so
+// that a signal which comes early ends the program in order, too.
+func Catch() Signals {
+	s := Signals{make(chan os.Signal, 2)}
+	signal.Notify(s.c, syscall.SIGTERM, syscall.SIGINT)
+	return s
+}
+
+// Default gives the signals their usual effect back, also one that has come already.
+func (s Signals) Default() {
+	signal.Stop(s.c)
+	select {
+	case got := <-s.c:
+		if number, ok := got.(syscall.Signal); ok {
+			_ = syscall.Kill(os.Getpid(), number)
+		}
+	default:
+	}
+}
+
+// Stopping describes how a program ends that is told to stop.
+type Stopping struct {
+	Grace time.Duration // for the work in hand
+	Abort func()        // ends the process; called where it is told to stop twice
+	Log   *slog.Logger
+}
+
+// Stop turns the signals into two steps. The first signal closes drain: finish the
+// work in hand. After the grace, life ends: break it off. ignore ends the watch.
+func (s Signals) Stop(ctx context.Context, o Stopping) (life context.Context, drain <-chan struct{}, ignore func()) {
 	life, cancel := context.WithCancelCause(ctx)
 	draining, quit := make(chan struct{}), make(chan struct{})
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
-		defer signal.Stop(signals)
+		defer signal.Stop(s.c)
 		select {
-		case got := <-signals:
-			log.Info("told to stop; finishing the work in hand", "signal", got.String(), "grace", grace)
+		case got := <-s.c:
+			o.Log.Info("told to stop; finishing the work in hand", "signal", got.String(), "grace", o.Grace)
 		case <-ctx.Done():
 		case <-quit:
 			return
 		}
 		close(draining)
-		over := time.AfterFunc(grace, func() { cancel(errGraceOver) })
+		over := time.AfterFunc(o.Grace, func() { cancel(errGraceOver) })
 		defer over.Stop()
 		select {
-		case got := <-signals:
-			log.Warn("told to stop again; ending at once", "signal", got.String())
-			abort()
+		case got := <-s.c:
+			o.Log.Warn("told to stop again; ending at once", "signal", got.String())
+			o.Abort()
 		case <-quit:
 		}
 	}()

@@ -69,6 +69,14 @@ func decode(text string) *Process {
 	return &p
 }
 
+// clean makes printable what the process says of itself.
+func (p *Process) clean(clean func(string) string) *Process {
+	for _, text := range []*string{&p.Host, &p.Version, &p.RotateSchedule, &p.JanitorSchedule, &p.Timezone, &p.TokenTTL} {
+		*text = clean(*text)
+	}
+	return p
+}
+
 // plan returns what the process was configured to do. A value that can't be read is
 // taken from otherwise.
 func (p Process) plan(otherwise Plan) Plan {

@@ -38,6 +38,8 @@ type Options struct {
 	// Plan is assumed while nobody leads; a leader says what its own is.
 	Plan Plan
 	Now  func() time.Time
+	// Clean makes a text from Redis printable; nil leaves it as it is.
+	Clean func(string) string
 }
 
 // Source reads the status from Redis.
@@ -51,7 +53,12 @@ type Source struct {
 }
 
 // NewSource returns a source. It asks nothing yet.
-func NewSource(o Options) *Source { return &Source{o: o} }
+func NewSource(o Options) *Source {
+	if o.Clean == nil {
+		o.Clean = func(text string) string { return text }
+	}
+	return &Source{o: o}
+}
 
 // Cached returns the status of a moment ago. It is safe for concurrent use.
 func (s *Source) Cached(ctx context.Context) (Status, error) {
@@ -96,7 +103,7 @@ func (s *Source) holder(ctx context.Context, lease string) (*Process, error) {
 	if err != nil || !held {
 		return nil, err
 	}
-	return decode(text), nil
+	return decode(text).clean(s.o.Clean), nil
 }
 
 func (s *Source) readTasks(ctx context.Context, st *Status, plan Plan) error {
@@ -111,11 +118,23 @@ func (s *Source) readTasks(ctx context.Context, st *Status, plan Plan) error {
 		}
 		t := known[name]
 		st.Tasks = append(st.Tasks, Task{
-			Task: name, RunningBy: running, Last: t.Last,
+			Task: name, RunningBy: running, Last: s.cleanRun(t.Last),
 			LastComplete: t.Complete, LastSuccess: t.Success, Next: plan.schedule(name).Next(st.Now),
 		})
 	}
 	return nil
+}
+
+// cleanRun returns a run as it may be printed.
+func (s *Source) cleanRun(run *ledger.Run) *ledger.Run {
+	if run == nil {
+		return nil
+	}
+	clean := *run
+	for _, text := range []*string{&clean.Task, &clean.RunID, &clean.Outcome, &clean.By, &clean.Error} {
+		*text = s.o.Clean(*text)
+	}
+	return &clean
 }
 
 func (s *Source) readTenants(ctx context.Context, st *Status, ttl time.Duration, limit int) error {
@@ -129,7 +148,7 @@ func (s *Source) readTenants(ctx context.Context, st *Status, ttl time.Duration,
 	}
 	for _, f := range worst {
 		tenant := Failing{
-			TenantID: f.TenantID, Reason: f.Reason, Since: f.Since, LastDelivery: f.Delivered, AtRisk: f.Delivered.Before(risky),
+			TenantID: f.TenantID, Reason: s.o.Clean(f.Reason), Since: f.Since, LastDelivery: f.Delivered, AtRisk: f.Delivered.Before(risky),
 		}
 		if !f.Delivered.IsZero() {
 			tenant.TokenDies = f.Delivered.Add(ttl)
