@@ -33,6 +33,9 @@ func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, s
 		}
 		reports = append(reports, report)
 	}
+	if code := exitCode(reports); a.cfg.ByHand.Quiet && code == exitDone && len(reports) == len(a.cfg.ByHand.Tasks) {
+		return code
+	}
 	if err := printReports(stdout, reports, a.cfg.ByHand.ReportJSON); err != nil {
 		a.log.Error("report not printed", "err", err)
 		return exitFailed

@@ -81,6 +81,7 @@ type ByHand struct {
 	DryRun     bool
 	Wait       time.Duration
 	ReportJSON bool
+	Quiet      bool // no report of a success, and no log line below a warning
 }
 
 // HasPrecedence is true if a daemon's run should give way.

@@ -67,6 +67,7 @@ type Flags struct {
 	Revoke  bool     `group:"By hand" help:"With rotate, after a leak: rotate everyone now (implies --force), and expire a tenant's older sync tokens as soon as its new one is delivered. Flush Porta's cache first: Porta keeps a token for up to an hour and may push it again after it has expired."`
 	DryRun  bool     `group:"By hand" help:"With --run-once: report what would be done, and write nothing."`
 	Wait    string   `group:"By hand" default:"0s" placeholder:"TIME" help:"With --run-once: how long to wait while another run of the task is at work (default: ${default})."`
+	Quiet   bool     `group:"By hand" help:"With --run-once: print and log nothing unless something needs attention. For cron, which mails all output."`
 	Report  string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once, --check or --status: text or json, on standard output (default: ${default})."`
 
 	Check       bool `group:"Looking" help:"Test configuration, MySQL, Redis, Zync and Porta; print one line for each test and exit. Changes nothing."`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"regexp"
 	"slices"
@@ -114,6 +115,9 @@ func (f Flags) checkOperation(p *Problems, cfg *Config) {
 	p.oneOf("--log-format (LOG_FORMAT)", f.LogFormat, "text", "json")
 	p.oneOf("--log-level (LOG_LEVEL)", strings.ToLower(f.LogLevel), "debug", "info", "warn", "error")
 	_ = cfg.Log.Level.UnmarshalText([]byte(f.LogLevel)) // checked above
+	if f.Quiet {
+		cfg.Log.Level = max(cfg.Log.Level, slog.LevelWarn)
+	}
 	if !namePattern.MatchString(f.Name) {
 		p.add("--name (SCHEDULER_NAME)", errors.New("want 1 to 100 letters, digits, dots, hyphens or underscores"))
 	}
@@ -122,7 +126,7 @@ func (f Flags) checkOperation(p *Problems, cfg *Config) {
 
 func (f Flags) checkByHand(p *Problems, cfg *Config) {
 	h := &cfg.ByHand
-	*h = ByHand{RunOnce: f.RunOnce, Force: f.Force, Revoke: f.Revoke, DryRun: f.DryRun, ReportJSON: f.Report == "json"}
+	*h = ByHand{RunOnce: f.RunOnce, Force: f.Force, Revoke: f.Revoke, DryRun: f.DryRun, ReportJSON: f.Report == "json", Quiet: f.Quiet}
 	h.Tasks = f.tasks(p)
 	h.Tenants = f.tenants(p)
 	rotates := slices.Contains(h.Tasks, tasks.Rotate)
@@ -134,7 +138,7 @@ func (f Flags) checkByHand(p *Problems, cfg *Config) {
 		{"--tenant", len(f.Tenant) > 0, true},
 		{"--force", f.Force, true},
 		{"--revoke", f.Revoke, true},
-		{"--dry-run", f.DryRun, false},
+		{"--dry-run", f.DryRun, false}, {"--quiet", f.Quiet, false},
 	} {
 		switch {
 		case flag.given && !f.RunOnce:
