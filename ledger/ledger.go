@@ -54,7 +54,7 @@ func (l *Ledger) Resume(ctx context.Context) (int64, error) {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 0 {
-		return 0, nil //nolint:nilerr // the place is a hint
+		return 0, nil // the place is a hint
 	}
 	return id, nil
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 )
@@ -42,9 +43,7 @@ func (m *Memory) Minted(_ context.Context, ids []int64) ([]time.Time, error) {
 func (m *Memory) Record(_ context.Context, delivered map[int64]Delivery, _ map[int64]string, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for id, d := range delivered {
-		m.deliveries[id] = d
-	}
+	maps.Copy(m.deliveries, delivered)
 	return nil
 }
 

@@ -40,6 +40,7 @@ func TestARunEndsThoughOneTenantFails(t *testing.T) {
 	for name, status := range map[string]int{"500": 500, "hanging": sim.Hang, "stored, and 500": sim.Stored + 500} {
 		t.Run(name, func(t *testing.T) {
 			atTheWindow(t, 200, func(t *testing.T, w *world) {
+				t.Helper()
 				w.zync.Answer(func(tenant int64) int {
 					if tenant == 50 {
 						return status
@@ -78,6 +79,7 @@ func TestARunEndsThoughOneTenantFails(t *testing.T) {
 // pushed any more.
 func TestOldTokensAreNotUsedUp(t *testing.T) {
 	atTheWindow(t, 10, func(t *testing.T, w *world) {
+		t.Helper()
 		w.zync.Answer(func(tenant int64) int {
 			if tenant == 5 {
 				return 500
@@ -112,6 +114,7 @@ func TestOldTokensAreNotUsedUp(t *testing.T) {
 // and six in a window.
 func TestSixTokensAWindow(t *testing.T) {
 	atTheWindow(t, 20, func(t *testing.T, w *world) {
+		t.Helper()
 		pushes := 0
 		w.zync.Answer(func(tenant int64) int {
 			if tenant == 7 {
@@ -262,6 +265,7 @@ func TestTheCanaryIsAnApprovedTenants(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			atTheWindow(t, 20, func(t *testing.T, w *world) {
+		t.Helper()
 				for _, id := range c.suspended {
 					w.porta.SetApproved(id, false)
 				}
@@ -295,6 +299,7 @@ func TestTheCanaryIsAnApprovedTenants(t *testing.T) {
 // TestPortaSeesTheTokenLate: it reads a replica that lags by seconds.
 func TestPortaSeesTheTokenLate(t *testing.T) {
 	atTheWindow(t, 20, func(t *testing.T, w *world) {
+		t.Helper()
 		began := time.Now()
 		w.o.Verify = func(context.Context, zync.Tenant, secret.Text) error {
 			if time.Since(began) < 7*time.Second {

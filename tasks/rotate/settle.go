@@ -121,7 +121,7 @@ func (e *engine) zyncAnswered() {
 // /status/live says that it is up and nobody is left whose first try could show more,
 // those in hand may fail alone, and have their tries.
 func (e *engine) zyncFails() bool {
-	return e.zync.troubled() && !(e.zync.alive && e.noneFresh())
+	return e.zync.troubled() && (!e.zync.alive || !e.noneFresh())
 }
 
 // triesBeginAnew gives the tenants in hand all their tries: until now it was Zync
@@ -151,6 +151,7 @@ func (e *engine) tryLater(p pushed, again bool) {
 	if !again {
 		e.speed.patience.tried(p.answer.Slow)
 		if e.zync.firstTryFailed(t.tenant.ID, t.reason, now, p.answer.RetryAfter) {
+			e.speed.width.failed()
 			e.run.Log.Warn("zync is in trouble; minting stops until a push succeeds, tokens in hand are kept", "err", t.reason)
 		}
 	}

@@ -52,9 +52,7 @@ func (l *Ledger) Minted(ctx context.Context, ids []int64) (times []time.Time, er
 // Record implements the ledger of rotate.
 func (l *Ledger) Record(ctx context.Context, delivered map[int64]ledger.Delivery, _ map[int64]string, _ time.Time) error {
 	return l.call(ctx, func(d *redisData) {
-		for id, delivery := range delivered {
-			d.deliveries[id] = delivery
-		}
+		maps.Copy(d.deliveries, delivered)
 	})
 }
 

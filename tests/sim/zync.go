@@ -45,7 +45,7 @@ func NewZync() *Zync {
 const (
 	// Stored is added to the status of a failure after which the token is stored.
 	Stored = 1000
-	// Hang, in place of a status, gives no answer.
+	// Hang in place of a status gives no answer.
 	Hang = -1
 )
 
