@@ -265,7 +265,7 @@ func TestTheCanaryIsAnApprovedTenants(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			atTheWindow(t, 20, func(t *testing.T, w *world) {
-		t.Helper()
+				t.Helper()
 				for _, id := range c.suspended {
 					w.porta.SetApproved(id, false)
 				}
