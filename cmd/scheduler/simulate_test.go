@@ -19,7 +19,7 @@ import (
 // TestSimulation lives through weeks of trouble, each drawn from a seed: WEEKS
 // says how many, SEED replays one, VERBOSE shows its log.
 func TestSimulation(t *testing.T) {
-	weeks := fromEnv(t, "WEEKS", 60)
+	weeks := fromEnv(t, "WEEKS", 30)
 	if seed := os.Getenv("SEED"); seed != "" {
 		stats := simulate(t, uint64(fromEnv(t, "SEED", 0)))
 		t.Logf("seed %s: %v", seed, stats)

@@ -149,6 +149,7 @@ func TestSixTokensAWindow(t *testing.T) {
 // first run nobody takes that for trouble of Zync's.
 func TestWhoFailedBeforeSaysNothingOfZync(t *testing.T) {
 	atTheWindow(t, 300, func(t *testing.T, w *world) {
+		t.Helper()
 		w.zync.Answer(func(tenant int64) int {
 			if tenant > 20 && tenant <= 60 {
 				return []int{500, sim.Hang}[tenant%2]
@@ -187,6 +188,7 @@ func TestWhoFailedBeforeSaysNothingOfZync(t *testing.T) {
 // though a push hangs, and the next one goes on with what is in hand.
 func TestGivesWay(t *testing.T) {
 	atTheWindow(t, 3000, func(t *testing.T, w *world) {
+		t.Helper()
 		w.zync.Answer(func(tenant int64) int {
 			if tenant%300 == 7 {
 				return sim.Hang
@@ -222,6 +224,7 @@ func TestGivesWay(t *testing.T) {
 // one by hand served the tenant.
 func TestATokenLeftInHandIsNotPushedOverANewerOne(t *testing.T) {
 	atTheWindow(t, 30, func(t *testing.T, w *world) {
+		t.Helper()
 		w.zync.Answer(func(tenant int64) int {
 			if tenant == 9 {
 				return 503
@@ -318,6 +321,7 @@ func TestPortaSeesTheTokenLate(t *testing.T) {
 // TestARowThatMySQLRefusesFailsItsTenant and no other.
 func TestARowThatMySQLRefusesFailsItsTenant(t *testing.T) {
 	atTheWindow(t, 100, func(t *testing.T, w *world) {
+		t.Helper()
 		w.porta.Refuse(func(tenant int64) string {
 			if tenant == 1 || tenant == 42 {
 				return "Error 1644 (45000): no"
@@ -349,6 +353,7 @@ func (w *world) refuseDead() {
 func TestFailoverWhileTokensAreInHand(t *testing.T) {
 	for seconds := range 4 {
 		atTheWindow(t, 2000, func(t *testing.T, w *world) {
+			t.Helper()
 			w.refuseDead()
 			time.AfterFunc(3*time.Second, func() { w.zync.Set(sim.Weather{Down: errors.New("connection refused")}) })
 			lost := 0
@@ -370,6 +375,7 @@ func TestFailoverWhileTokensAreInHand(t *testing.T) {
 // TestFailoverInARun loses tokens that were delivered a moment ago.
 func TestFailoverInARun(t *testing.T) {
 	atTheWindow(t, 2000, func(t *testing.T, w *world) {
+		t.Helper()
 		lost := 0
 		time.AfterFunc(4*time.Second, func() { lost = w.porta.Failover(2 * time.Second) })
 		r, err := w.run(nil)
@@ -398,6 +404,7 @@ func (w *world) lost(r *rotate.Rotation) []int64 {
 // or it happened while no scheduler was there.
 func TestLostTokensAreNoticed(t *testing.T) {
 	atTheWindow(t, 1500, func(t *testing.T, w *world) {
+		t.Helper()
 		rotation := rotate.New(w.o)
 		if _, err := w.runBy(rotation, nil); err != nil {
 			t.Fatal(err)
@@ -493,6 +500,7 @@ func (f forgetful) Page(ctx context.Context, after db.Cursor, limit int) ([]db.T
 // TestWhoIsLeftOutMakesARunFail: MySQL counts more tenants than the list has.
 func TestWhoIsLeftOutMakesARunFail(t *testing.T) {
 	atTheWindow(t, 61, func(t *testing.T, w *world) {
+		t.Helper()
 		w.o.Tenants = forgetful{cutShort{w.porta, 20}, new(int)}
 		r, err := w.run(nil)
 		if err == nil || r.Complete || !strings.Contains(err.Error(), "met 20 tenants, and MySQL counts 61") {
@@ -505,6 +513,7 @@ func TestWhoIsLeftOutMakesARunFail(t *testing.T) {
 // are revoked by the same run, after the new token was pushed once more.
 func TestYoungTokensAreSparedByARevocation(t *testing.T) {
 	atTheWindow(t, 50, func(t *testing.T, w *world) {
+		t.Helper()
 		if _, err := w.run(nil); err != nil {
 			t.Fatal(err)
 		}
@@ -532,6 +541,7 @@ func TestYoungTokensAreSparedByARevocation(t *testing.T) {
 // TestTheCauseReachesTheReport: the last line says why nothing was done.
 func TestTheCauseReachesTheReport(t *testing.T) {
 	atTheWindow(t, 400, func(t *testing.T, w *world) {
+		t.Helper()
 		w.o.RetryFor = 20 * time.Second
 		open := w.o.OpenWriter
 		w.o.OpenWriter = func(ctx context.Context) (rotate.Writer, error) {
