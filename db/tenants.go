@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -43,7 +44,7 @@ type Tenant struct {
 type Tenants struct {
 	pool          *sqlx.DB
 	impersonation string
-	masterID      int64
+	masterID      atomic.Int64
 }
 
 // NewTenants lists the tenants in pool. impersonation is the username of the
@@ -98,7 +99,7 @@ func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, 
 	if !after.started {
 		return t.first(ctx, limit)
 	}
-	if t.masterID == 0 { // a list that begins in the middle
+	if t.masterID.Load() == 0 { // a list that begins in the middle
 		if err := t.findMaster(ctx); err != nil {
 			return nil, after, err
 		}
@@ -109,8 +110,8 @@ func (t *Tenants) Page(ctx context.Context, after Cursor, limit int) ([]Tenant, 
 	}
 	page := make([]Tenant, 0, limit)
 	err := t.pool.SelectContext(ctx, &page, fmt.Sprintf(pageOfAccounts, later),
-		t.masterID, after.created, after.id, t.masterID, limit,
-		t.masterID, t.masterID, since, t.masterID, limit, limit)
+		t.masterID.Load(), after.created, after.id, t.masterID.Load(), limit,
+		t.masterID.Load(), t.masterID.Load(), since, t.masterID.Load(), limit, limit)
 	if err != nil {
 		return nil, after, fmt.Errorf("list tenants: %w", scrub(err))
 	}
@@ -126,7 +127,7 @@ func (t *Tenants) first(ctx context.Context, limit int) ([]Tenant, Cursor, error
 	if err := t.findMaster(ctx); err != nil {
 		return nil, Cursor{}, err
 	}
-	master, err := t.ByID(ctx, []int64{t.masterID})
+	master, err := t.ByID(ctx, []int64{t.masterID.Load()})
 	if err != nil {
 		return nil, Cursor{}, err
 	}
@@ -139,13 +140,15 @@ func (t *Tenants) first(ctx context.Context, limit int) ([]Tenant, Cursor, error
 }
 
 func (t *Tenants) findMaster(ctx context.Context) error {
-	err := t.pool.GetContext(ctx, &t.masterID, `SELECT id FROM accounts WHERE master = 1 LIMIT 1`)
+	var id int64
+	err := t.pool.GetContext(ctx, &id, `SELECT id FROM accounts WHERE master = 1 LIMIT 1`)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNoMaster
 	}
 	if err != nil {
 		return fmt.Errorf("find master account: %w", scrub(err))
 	}
+	t.masterID.Store(id)
 	return nil
 }
 
