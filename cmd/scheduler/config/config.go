@@ -32,6 +32,8 @@ type Config struct {
 	Log           Log
 	ShutdownGrace time.Duration
 	ByHand        ByHand
+
+	files files // that were read
 }
 
 // Zync is how tokens are pushed.

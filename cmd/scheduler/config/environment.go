@@ -11,6 +11,7 @@ import (
 type environment struct {
 	vars     map[string]string
 	problems []string
+	files    files // that were read
 }
 
 // Validate implements [kong.Resolver].
@@ -33,6 +34,7 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 			e.problems = append(e.problems, fmt.Sprintf("%s_FILE: %v", name, err))
 			return nil, nil //nolint:nilnil // as above
 		}
+		e.files[name] = value
 	}
 	if value == "" && (!set || !flag.Tag.Has("empty")) {
 		return nil, nil //nolint:nilnil // as above

@@ -76,6 +76,7 @@ type Flags struct {
 	Version     bool `help:"Print the version and exit."`
 
 	problems []string // with the files that variables name
+	files    files    // that were read
 }
 
 const description = `Gives Zync a working sync token for every 3scale tenant.
@@ -89,7 +90,7 @@ Exit codes: 0 done, 1 something failed, 2 bad flags or configuration, 75 another
 // returns [ErrHelp].
 func Parse(args, environ []string, stdout io.Writer) (Flags, error) {
 	var f Flags
-	env := environment{vars: map[string]string{}}
+	env := environment{vars: map[string]string{}, files: files{}}
 	for _, pair := range environ {
 		if name, value, found := strings.Cut(pair, "="); found {
 			env.vars[name] = value
@@ -107,7 +108,7 @@ func Parse(args, environ []string, stdout io.Writer) (Flags, error) {
 	if err != nil {
 		return f, fmt.Errorf("%w (--help lists the flags)", err)
 	}
-	f.problems = env.problems
+	f.problems, f.files = env.problems, env.files
 	return f, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -37,7 +38,7 @@ type Live struct {
 func NewLive(args, environ []string, cfg Config, scrub *secret.Scrubber) *Live {
 	l := &Live{args: args, environ: environ, cfg: cfg, scrub: scrub, level: new(slog.LevelVar), said: map[string]string{}}
 	l.level.Set(cfg.Log.Level)
-	l.files, _ = readFiles(environ) // what can't be read now is read as changed later
+	l.files = cfg.files
 	return l
 }
 
@@ -131,8 +132,8 @@ func (l *Live) try(contents files) error {
 	}
 	l.scrub.Know(f.Secrets()...)
 	cfg, err := f.Config()
-	if err != nil {
-		return err
+	if problems, bad := errors.AsType[Problems](err); bad {
+		return errors.New(strings.Join(problems, "; "))
 	}
 	if was, is := l.cfg.Redis.Address(), cfg.Redis.Address(); was != is {
 		return fmt.Errorf("restart needed: Redis is %s, and was %s", is, was)

@@ -22,7 +22,7 @@ import (
 // wrong.
 func (f Flags) Config() (Config, error) {
 	problems := Problems(slices.Clone(f.problems))
-	cfg := Config{Name: f.Name}
+	cfg := Config{Name: f.Name, files: f.files}
 	for _, check := range []func(*Problems, *Config){
 		f.checkDatabase, f.checkRedis, f.checkZync, f.checkPorta, f.checkSchedule, f.checkOperation, f.checkByHand,
 	} {
