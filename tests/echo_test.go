@@ -1,0 +1,162 @@
+package tests
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// echo is a server that knows no command, and quotes each line that it is sent in its
+// errors, raw, quoted and escaped.
+func echo(t *testing.T) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				for lines := bufio.NewScanner(conn); lines.Scan(); {
+					said := lines.Text()
+					if _, err := fmt.Fprintf(conn, "-ERR unknown: '%s' %q %s\r\n", said, said, url.QueryEscape(said)); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// TestServersThatEcho: whatever a server repeats of what it was sent, no output holds
+// a password.
+func TestServersThatEcho(t *testing.T) {
+	t.Parallel()
+	const password = `s3cret"of/redis+`
+	for name, env := range map[string]map[string]string{
+		"redis":     {"REDIS_URL": "redis://user:" + url.QueryEscape(password) + "@" + echo(t), "REDIS_SENTINEL_HOSTS": ""},
+		"sentinels": {"REDIS_URL": "redis://master", "REDIS_PASSWORD": password, "REDIS_SENTINEL_HOSTS": echo(t), "REDIS_SENTINEL_PASSWORD": password},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 2)
+			env["LOG_LEVEL"] = "debug"
+			daemon := w.start(env)
+			daemon.logs("Redis is away", "is refused")
+			out := []*proc{daemon}
+			for _, args := range [][]string{
+				{"--check"}, {"--check", "--report=json"}, {"--status"}, {"--run-once"}, {"--run-once", "--report=json"},
+			} {
+				p := w.start(env, args...)
+				p.wait()
+				out = append(out, p)
+			}
+			for _, p := range out {
+				text := p.stdout.String() + p.stderr.String()
+				for _, form := range []string{"s3cret", "of/redis", "of%2Fredis"} {
+					if strings.Contains(text, form) {
+						t.Errorf("%v: %q in:\n%s", p.cmd.Args[1:], form, text)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestProxyThatEchoes: a proxy repeats its credential in the status of its refusal,
+// which Go makes an error of.
+func TestProxyThatEchoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	proxy, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = proxy.Close() })
+	go func() {
+		for {
+			conn, err := proxy.Accept()
+			if err != nil {
+				return
+			}
+			request, err := http.ReadRequest(bufio.NewReader(conn))
+			if err == nil {
+				_, _ = fmt.Fprintf(conn, "HTTP/1.1 407 refused: %s\r\n\r\n", request.Header.Get("Proxy-Authorization"))
+			}
+			_ = conn.Close()
+		}
+	}()
+	env := map[string]string{
+		"HTTPS_PROXY": "http://user:s3cretOfTheProxy@" + proxy.Addr().String(), "PROXY": "environment", "LOG_LEVEL": "debug",
+		"ZYNC_ENDPOINT": "https://zync.example.com", "PORTA_ENDPOINT": "https://porta.example.com",
+	}
+	d := w.start(env)
+	d.logs("refused: Basic", "[redacted]")
+	check := w.start(env, "--check")
+	check.wait()
+	text := d.stderr.String() + check.stdout.String() + check.stderr.String()
+	encoded := base64.StdEncoding.EncodeToString([]byte("user:s3cretOfTheProxy"))
+	if !strings.Contains(check.stdout.String(), "refused: Basic") || strings.Contains(text, encoded[8:]) || strings.Contains(text, "s3cret") {
+		t.Errorf("the proxy's words:\n%s", text)
+	}
+}
+
+// TestProxyIsNamed: only where a flag asks for it, and without its password.
+func TestProxyIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "denied", http.StatusForbidden)
+	}))
+	t.Cleanup(proxy.Close)
+	address := strings.TrimPrefix(proxy.URL, "http://")
+	env := map[string]string{
+		"HTTP_PROXY": "http://u:hunter2@" + address, "PROXY": "environment",
+		"ZYNC_ENDPOINT": "http://zync.example.com:8080", "PORTA_ENDPOINT": "http://porta.example.com",
+	}
+	d := w.start(env)
+	d.logs("token-scheduler starts", "zync_proxy="+proxy.URL, "porta_proxy="+proxy.URL)
+	d.logs("through proxy " + proxy.URL)
+	check := w.start(env, "--check")
+	if check.wait(); !strings.Contains(check.stdout.String(), "through proxy "+proxy.URL) {
+		t.Errorf("--check does not name it:\n%s", check.stdout)
+	}
+	if strings.Contains(d.stderr.String()+check.stdout.String(), "hunter2") {
+		t.Error("the proxy's password was written")
+	}
+	env["PROXY"] = ""
+	if d := w.start(env); strings.Contains(d.logs("token-scheduler starts"), "zync_proxy") {
+		t.Error("a proxy that nobody asked for")
+	}
+}
+
+// TestSecretOnTheCommandLine: whoever gives one is told the variable to use.
+func TestSecretOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	d := w.start(nil, "--zync-authentication-token="+credential)
+	d.logs("level=WARN", "a secret on the command line", "variable=ZYNC_AUTHENTICATION_TOKEN")
+	time.Sleep(100 * time.Millisecond)
+	d.stops()
+}
+
+// TestCheckOfBadConfiguration exits as any other use of it does.
+func TestCheckOfBadConfiguration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	for _, args := range [][]string{{"--check", "--token-ttl=1x"}, {"--status", "--check"}} {
+		if code := w.start(nil, args...).wait(); code != 2 {
+			t.Errorf("%v: exit code %d, want 2", args, code)
+		}
+	}
+}
