@@ -1,10 +1,8 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,39 +68,6 @@ func (l *Ledger) sinceWhen(ctx context.Context, failed map[int64]string, now tim
 		pairs = append(pairs, strconv.FormatInt(id, 10), formatFailure(since, now, failed[id]))
 	}
 	return pairs, nil
-}
-
-// Failures returns how many tenants have failed since a time, how many of these were
-// last served before risky or at an unknown time, and up to limit of them. Tenants
-// whose token expires first come first, then those with a token of unknown age.
-//
-// Older failures belong to deleted tenants: a rotation that reaches everyone renews the
-// others.
-func (l *Ledger) Failures(ctx context.Context, since, risky time.Time, limit int) (worst []Failing, failing, atRisk int, err error) {
-	seen := map[int64]bool{} // a scan may return an entry twice
-	err = l.scan(ctx, l.failures(), func(ctx context.Context, pairs []string) error {
-		page, err := l.withDeliveries(ctx, pairs, seen)
-		for _, f := range page {
-			if f.Last.Before(since) {
-				continue
-			}
-			failing++
-			if f.Delivered.Before(risky) {
-				atRisk++
-			}
-			worst = append(worst, f)
-		}
-		slices.SortFunc(worst, func(a, b Failing) int {
-			return cmp.Or(cmp.Compare(a.rank(risky), b.rank(risky)),
-				a.Delivered.Compare(b.Delivered), cmp.Compare(a.TenantID, b.TenantID))
-		})
-		worst = worst[:min(len(worst), limit)]
-		return err
-	})
-	if err != nil {
-		err = fmt.Errorf("read failures: %w", err)
-	}
-	return worst, failing, atRisk, err
 }
 
 // withDeliveries reads failures, without those seen before, and adds the tenants' last

@@ -47,18 +47,19 @@ func TestLedgerOfFailures(t *testing.T) {
 	must(t, l.Record(t.Context(), nil, map[int64]string{3: "second"}, now.Add(time.Hour)))
 	must(t, l.Record(t.Context(), nil, map[int64]string{4: "of a tenant that is no more"}, now.Add(-time.Hour)))
 	must(t, l.client.HSet(t.Context(), l.failures(), "x", "not ours", "5", "nor this").Err())
-	worst, failing, atRisk, err := l.Failures(t.Context(), now.Add(-time.Minute), now.Add(-12*time.Hour), 10)
+	ask := Ask{Since: now.Add(-time.Minute), Risky: now.Add(-12 * time.Hour), Limit: 10}
+	found, err := l.Failures(t.Context(), ask)
 	must(t, err)
-	if len(worst) != 1 || failing != 1 || atRisk != 1 {
-		t.Fatalf("%d failing, %d at risk: %+v", failing, atRisk, worst)
+	if len(found.Worst) != 1 || found.Failing != 1 || found.AtRisk != 1 || found.Matching != 1 {
+		t.Fatalf("found %+v", found)
 	}
-	if f := worst[0]; f.TenantID != 3 || f.Reason != "second" || !f.Delivered.IsZero() ||
+	if f := found.Worst[0]; f.TenantID != 3 || f.Reason != "second" || !f.Delivered.IsZero() ||
 		f.Since.UnixMilli() != now.UnixMilli() || f.Last.UnixMilli() != now.Add(time.Hour).UnixMilli() {
 		t.Errorf("failure %+v: since when it fails must stay, and the last reason count", f)
 	}
 	must(t, l.Record(t.Context(), map[int64]Delivery{3: {At: now}}, nil, now))
-	if _, failing, _, err := l.Failures(t.Context(), now.Add(-time.Minute), now, 10); err != nil || failing != 0 {
-		t.Errorf("%d failing, %v: a delivery ends a failure", failing, err)
+	if found, err = l.Failures(t.Context(), ask); err != nil || found.Failing != 0 {
+		t.Errorf("%+v, %v: a delivery ends a failure", found, err)
 	}
 	must(t, l.Forget(t.Context(), now.Add(-time.Minute)))
 	if n, _ := l.client.HLen(t.Context(), l.failures()).Result(); n != 1 { // what is not ours
@@ -76,10 +77,10 @@ func TestWorstFailuresComeFirst(t *testing.T) {
 	}
 	must(t, l.Record(t.Context(), delivered, nil, now))
 	must(t, l.Record(t.Context(), nil, failed, now))
-	worst, failing, atRisk, err := l.Failures(t.Context(), now, now.Add(-1000*time.Minute-time.Second), 5)
+	found, err := l.Failures(t.Context(), Ask{Since: now, Risky: now.Add(-1000*time.Minute - time.Second), Limit: 5})
 	must(t, err)
-	if failing != 3000 || atRisk != 2000 || len(worst) != 5 || worst[0].TenantID != 3000 || worst[4].TenantID != 2996 {
-		t.Errorf("%d failing, %d at risk, first %+v", failing, atRisk, worst)
+	if worst := found.Worst; found.Failing != 3000 || found.AtRisk != 2000 || len(worst) != 5 || worst[0].TenantID != 3000 || worst[4].TenantID != 2996 {
+		t.Errorf("%d failing, %d at risk, first %+v", found.Failing, found.AtRisk, worst)
 	}
 }
 

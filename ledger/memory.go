@@ -12,10 +12,16 @@ type Memory struct {
 	mu         sync.Mutex
 	deliveries map[int64]Delivery
 	resume     int64
+	failures   map[int64]Failing
+	runs       map[string]Task
+	history    []Run // the latest first
+	by         string
 }
 
-// NewMemory returns an empty ledger.
-func NewMemory() *Memory { return &Memory{deliveries: map[int64]Delivery{}} }
+// NewMemory returns an empty ledger; by names this process.
+func NewMemory(by string) *Memory {
+	return &Memory{by: by, deliveries: map[int64]Delivery{}, failures: map[int64]Failing{}, runs: map[string]Task{}}
+}
 
 // Deliveries works like [Ledger.Deliveries].
 func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error) {
@@ -39,11 +45,22 @@ func (m *Memory) Minted(_ context.Context, ids []int64) ([]time.Time, error) {
 	return times, nil
 }
 
-// Record works like [Ledger.Record], but stores no failures.
-func (m *Memory) Record(_ context.Context, delivered map[int64]Delivery, _ map[int64]string, _ time.Time) error {
+// Record works like [Ledger.Record].
+func (m *Memory) Record(_ context.Context, delivered map[int64]Delivery, failed map[int64]string, now time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	maps.Copy(m.deliveries, delivered)
+	for id := range delivered {
+		delete(m.failures, id)
+	}
+	for id, reason := range failed {
+		f, known := m.failures[id]
+		if !known {
+			f = Failing{TenantID: id, Since: now}
+		}
+		f.Reason, f.Last = reason, now
+		m.failures[id] = f
+	}
 	return nil
 }
 
@@ -61,6 +78,3 @@ func (m *Memory) RecordResume(_ context.Context, id int64) error {
 	m.resume = id
 	return nil
 }
-
-// RecordRun does nothing, because no other process could read it.
-func (*Memory) RecordRun(context.Context, Run) error { return nil }

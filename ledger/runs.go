@@ -24,13 +24,18 @@ type Run struct {
 	Chosen bool `json:"chosen,omitempty"`
 	// Complete is true if the run reached every item, whether or not some failed.
 	Complete bool `json:"complete,omitempty"`
+	// ByHand is true for a run of --run-once: an operator's, or cron's.
+	ByHand bool `json:"by_hand,omitempty"`
 }
+
+// Began is when the run began.
+func (r Run) Began() time.Time { return r.Ended.Add(-time.Duration(r.Duration * float64(time.Second))) }
 
 // Times returns when the run was complete and when it was a success. A time is zero if
 // it was not. A run for chosen tenants is neither.
 func (r Run) Times() (t Task) {
 	if r.Complete && !r.Chosen {
-		t.Complete = r.Ended.Add(-time.Duration(r.Duration * float64(time.Second)))
+		t.Complete = r.Began()
 		if r.Outcome == "success" {
 			t.Success = r.Ended
 		}
@@ -47,6 +52,8 @@ type Task struct {
 	Complete time.Time
 	// Success is when the last run ended that reached every item and failed for none.
 	Success time.Time
+	// Progress is how far a run is; nil if none is at work as far as is known.
+	Progress *Progress
 }
 
 // The hash of the runs has a field for each task's last run, named after the task. With
@@ -54,8 +61,9 @@ type Task struct {
 const (
 	successField  = ":success"
 	completeField = ":complete"
-	// historyLength is how many runs the history has.
-	historyLength = 50
+	// historyLength is how many runs the history has: those of two days, each hour with
+	// its five further tries for tenants that fail.
+	historyLength = 300
 )
 
 // RecordRun stores a run that has ended.
@@ -70,6 +78,7 @@ func (l *Ledger) RecordRun(ctx context.Context, run Run) error {
 	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		pipe.LPush(ctx, l.history(), encoded)
 		pipe.LTrim(ctx, l.history(), 0, historyLength-1)
+		pipe.HDel(ctx, l.runs(), run.Task+progressField)
 		if run.Chosen {
 			return nil
 		}
@@ -100,7 +109,10 @@ func (l *Ledger) Tasks(ctx context.Context, tasks ...string) (map[string]Task, e
 	}
 	known := map[string]Task{}
 	for _, task := range tasks {
-		t := Task{Success: parseTime(values[task+successField]), Complete: parseTime(values[task+completeField])}
+		t := Task{
+			Success: parseTime(values[task+successField]), Complete: parseTime(values[task+completeField]),
+			Progress: parseProgress(values[task+progressField]),
+		}
 		var last Run
 		if json.Unmarshal([]byte(values[task]), &last) == nil {
 			t.Last = &last
