@@ -58,7 +58,9 @@ func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, er
 	if l, can := lease.(wanted); can && r.Yields {
 		run.Yield = l.Wanted()
 	}
+	end := r.follow(lease.Context(), task.Name(), &run)
 	result, err := safely(lease.Context(), task, run)
+	end()
 	if cause := context.Cause(lease.Context()); err != nil && errors.Is(cause, locks.ErrLost) {
 		err = cause // whatever failed, this is why
 	}

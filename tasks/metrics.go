@@ -16,6 +16,7 @@ type Metrics struct {
 	lastSuccess  *prometheus.GaugeVec
 	lastComplete *prometheus.GaugeVec
 	nextRun      *prometheus.GaugeVec
+	run          *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics of the tasks named.
@@ -42,6 +43,10 @@ func NewMetrics(registry prometheus.Registerer, names ...string) *Metrics {
 			Name: "token_scheduler_task_next_run_timestamp_seconds",
 			Help: "When a task's schedule fires next.",
 		}, []string{"task"}),
+		run: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "token_scheduler_task_run_items",
+			Help: "How far the run at work in this process is: items done, failing, and in total; 0 while none is at work, or the total is not known.",
+		}, []string{"task", "state"}),
 	}
 	for _, name := range names {
 		for _, outcome := range []Outcome{Success, Partial, Failed, Busy, Skipped} {
@@ -51,8 +56,9 @@ func NewMetrics(registry prometheus.Registerer, names ...string) *Metrics {
 		m.lastSuccess.WithLabelValues(name)
 		m.lastComplete.WithLabelValues(name)
 		m.nextRun.WithLabelValues(name)
+		m.progress(name, Progress{})
 	}
-	registry.MustRegister(m.runs, m.duration, m.lastSuccess, m.lastComplete, m.nextRun)
+	registry.MustRegister(m.runs, m.duration, m.lastSuccess, m.lastComplete, m.nextRun, m.run)
 	return m
 }
 
@@ -81,4 +87,11 @@ func (m *Metrics) SkippedFiring(task string) {
 // NextRun sets when a task's schedule fires next.
 func (m *Metrics) NextRun(task string, at time.Time) {
 	m.nextRun.WithLabelValues(task).Set(float64(at.Unix()))
+}
+
+// progress notes how far the run at work is; zero once it has ended.
+func (m *Metrics) progress(task string, p Progress) {
+	for state, n := range map[string]int{"done": p.Done, "failing": p.Failing, "total": p.Total} {
+		m.run.WithLabelValues(task, state).Set(float64(n))
+	}
 }

@@ -13,6 +13,9 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	o := object{}
 	o.add("task", r.Task)
 	o.add("outcome", r.Outcome)
+	if r.DryRun {
+		o.add("dry_run", true)
+	}
 	for _, c := range r.Result.Counts {
 		o.add(c.Name, c.N)
 	}

@@ -13,6 +13,7 @@ import (
 // Record keeps what became of runs; see [ledger.Ledger].
 type Record interface {
 	RecordRun(ctx context.Context, run ledger.Run) error
+	RecordProgress(ctx context.Context, task string, p ledger.Progress) error
 }
 
 // Runner runs tasks. Of each task, one run at a time is at work in all processes.
@@ -36,7 +37,10 @@ type Runner struct {
 	// errors as they are.
 	Clean func(error) error
 	// Progress is called with how far runs are. It may be nil.
-	Progress func(done, total int)
+	Progress func(Progress)
+	// Ended is called with the report of each run that has ended, except dry runs. It
+	// must not block, and it may be nil.
+	Ended func(Report)
 }
 
 // Run runs a task in the window of its schedule and reports on it. It never panics, and
@@ -48,6 +52,9 @@ func (r *Runner) Run(ctx context.Context, task Task, window Window, drain <-chan
 		r.record(ctx, run, report)
 	}
 	r.Metrics.ran(report)
+	if r.Ended != nil {
+		r.Ended(report)
+	}
 	return report
 }
 
@@ -55,6 +62,7 @@ func (r *Runner) Run(ctx context.Context, task Task, window Window, drain <-chan
 // nothing, so it can be used at any time.
 func (r *Runner) DryRun(ctx context.Context, task Task, window Window, drain <-chan struct{}) Report {
 	run := r.newRun(task, window, drain)
+	run.dry = true
 	return r.report(run, task, func() (Result, error) { return safely(ctx, task, run) })
 }
 
@@ -62,15 +70,16 @@ func (r *Runner) newRun(task Task, window Window, drain <-chan struct{}) Run {
 	id := strings.ToLower(rand.Text()[:10])
 	run := Run{ID: id, Window: window, Drain: drain, Log: r.Log.With("task", task.Name(), "run_id", id), Progress: r.Progress}
 	if run.Progress == nil {
-		run.Progress = func(int, int) {}
+		run.Progress = func(Progress) {}
 	}
 	return run
 }
 
 func (r *Runner) report(run Run, task Task, work func() (Result, error)) Report {
-	report := Report{Task: task.Name()}
+	report := Report{Task: task.Name(), DryRun: run.dry}
 	began := time.Now()
 	report.Result, report.Err = work()
+	report.Err = InPlainWords(report.Err)
 	report.Outcome = outcome(report.Result, report.Err)
 	if r.Clean != nil {
 		report.Err = r.Clean(report.Err)
@@ -91,6 +100,7 @@ func safely(ctx context.Context, task Task, run Run) (Result, error) {
 
 func (r *Runner) record(ctx context.Context, run Run, report Report) {
 	record := entry(run, report, r.Now())
+	record.ByHand = !r.Yields
 	r.Metrics.Known(report.Task, record.Times())
 	if err := r.Record.RecordRun(context.WithoutCancel(ctx), record); err != nil {
 		run.Log.Warn("run not recorded; --status shows the run before it", "err", err)
@@ -115,6 +125,9 @@ func entry(run Run, report Report, ended time.Time) ledger.Run {
 
 func logReport(log *slog.Logger, report Report) {
 	args := []any{"outcome", report.Outcome, "duration", report.Duration.Round(time.Millisecond)}
+	if report.DryRun {
+		args = append(args, "dry_run", true) // the numbers are what would be done
+	}
 	for _, c := range report.Result.Counts {
 		args = append(args, c.Name, c.N)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +56,16 @@ func (l fakeLease) Release() error           { l.leases.released++; return nil }
 
 type fakeRecord struct {
 	ledger.Task
+
+	mu       sync.Mutex
+	progress []ledger.Progress
+}
+
+func (r *fakeRecord) RecordProgress(_ context.Context, _ string, p ledger.Progress) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress = append(r.progress, p)
+	return nil
 }
 
 func (r *fakeRecord) RecordRun(_ context.Context, run ledger.Run) error {
@@ -188,4 +200,72 @@ func mustMarshal(v any) []byte {
 		panic(err)
 	}
 	return encoded
+}
+
+// TestProgressIsRecorded while a run is at work, with who fails, and metrics show it.
+func TestProgressIsRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runner, record, _ := newRunner(&fakeLeases{})
+		registry := prometheus.NewRegistry()
+		runner.Metrics = NewMetrics(registry, Rotate, Janitor)
+		var heard []Progress
+		runner.Progress = func(p Progress) { heard = append(heard, p) }
+		shown := func(state string) float64 {
+			return testutil.ToFloat64(runner.Metrics.run.WithLabelValues(Rotate, state))
+		}
+		runner.Run(t.Context(), fakeTask(func(_ context.Context, run Run) (Result, error) {
+			for done := range 11 {
+				run.Progress(Progress{Done: done, Failing: 2, Total: 10})
+				time.Sleep(time.Second)
+			}
+			if shown("done") != 10 || shown("failing") != 2 || shown("total") != 10 {
+				t.Errorf("metrics say %v of %v, %v failing", shown("done"), shown("total"), shown("failing"))
+			}
+			return Result{Complete: true}, nil
+		}), Window{}, nil)
+		if len(heard) != 11 || shown("done") != 0 || shown("total") != 0 {
+			t.Errorf("heard %v; after the end metrics show %v of %v", heard, shown("done"), shown("total"))
+		}
+		last := record.progress[len(record.progress)-1]
+		if n := len(record.progress); n < 3 || n > 5 || last.Done < 8 || last.Failing != 2 || last.Total != 10 || last.RunID != record.Last.RunID || last.Began.IsZero() {
+			t.Errorf("recorded %+v", record.progress)
+		}
+	})
+}
+
+// TestDryRunSaysSo in the log and in JSON; whoever hears of runs does not hear of it.
+func TestDryRunSaysSo(t *testing.T) {
+	runner, _, log := newRunner(&fakeLeases{})
+	ended := 0
+	runner.Ended = func(Report) { ended++ }
+	task := fakeTask(func(context.Context, Run) (Result, error) { return Result{Complete: true}, nil })
+	for _, dry := range []bool{true, false} {
+		log.Reset()
+		run := runner.Run
+		if dry {
+			run = runner.DryRun
+		}
+		report := run(t.Context(), task, Window{}, nil)
+		encoded, err := json.Marshal(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.DryRun != dry || strings.Contains(string(encoded), `"dry_run":true`) != dry || strings.Contains(log.String(), "dry_run=true") != dry {
+			t.Errorf("dry run %t: %s, log %s", dry, encoded, log)
+		}
+	}
+	if ended != 1 {
+		t.Errorf("heard of %d ends, want 1", ended)
+	}
+}
+
+func TestInPlainWords(t *testing.T) {
+	err := fmt.Errorf("list tenants: %w", context.DeadlineExceeded)
+	if got := InPlainWords(err); got.Error() != "list tenants: no answer in time (time-out)" || !errors.Is(got, context.DeadlineExceeded) {
+		t.Errorf("got %v", got)
+	}
+	boom := errors.New("boom")
+	if InPlainWords(nil) != nil || InPlainWords(boom) != boom { //nolint:errorlint // the same error
+		t.Error("it changed what is no time-out")
+	}
 }

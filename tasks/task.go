@@ -45,9 +45,18 @@ type Run struct {
 	// Yield is closed when a run by hand asks for the task. The run ends within a few
 	// seconds and returns [ErrInterrupted].
 	Yield <-chan struct{}
-	// Progress is called, often many times a second, with how many items are done, and
-	// of how many. The second number is zero if it is not known. Progress is never nil.
-	Progress func(done, total int)
+	// Progress is called, often many times a second, with how far the run is. It is never
+	// nil.
+	Progress func(Progress)
+
+	dry bool // nothing is to be written
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Done    int // items that are finished, served or not
+	Failing int // items that failed, including those that are tried again in this run
+	Total   int // zero if it is not known
 }
 
 // Outcome is how a run ended.
@@ -91,6 +100,7 @@ type Report struct {
 	Result   Result
 	Duration time.Duration
 	Err      error // the first cause, if the outcome is Failed
+	DryRun   bool  // nothing was written; the numbers are what would be done
 }
 
 func outcome(result Result, err error) Outcome {

@@ -29,6 +29,7 @@ type app struct {
 	rotate   *rotate.Rotation
 	alone    *rotate.Rotation // as rotate, but for a time without Redis
 	janitor  *janitor.Janitor
+	memory   *ledger.Memory // of what alone did
 }
 
 // newApp builds the program from its parts. The error is about the configuration
@@ -61,8 +62,8 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.rotate = rotate.New(o)
-	memory := ledger.NewMemory()
-	o.Ledger, o.Bookmark = memory, memory
+	a.memory = ledger.NewMemory(p.self.String())
+	o.Ledger, o.Bookmark = a.memory, a.memory
 	a.alone = rotate.New(o)
 	return a, nil
 }
@@ -109,7 +110,7 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 // newDaemon returns what runs the tasks on their schedules.
 func (a *app) newDaemon() *daemon.Daemon {
 	alone := *a.runner
-	alone.Leases, alone.Record = tasks.NoLeases{}, ledger.NewMemory()
+	alone.Leases, alone.Record = tasks.NoLeases{}, a.memory
 	s := a.cfg.Schedule
 	return daemon.New(daemon.Options{
 		Leases:   a.leases,

@@ -8,6 +8,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 // screen is standard error. It shows the log and, on a terminal, the progress of a
@@ -38,11 +40,12 @@ func (s *screen) Write(p []byte) (int, error) {
 
 // follow returns a function that shows how far a run is, and one that removes the
 // bar. Without a terminal it shows nothing.
-func (s *screen) follow(task string) (progress func(done, total int), end func()) {
+func (s *screen) follow(task string) (progress func(tasks.Progress), end func()) {
 	if !isTerminal(s.w) {
 		return nil, func() {}
 	}
-	progress = func(done, total int) {
+	progress = func(p tasks.Progress) {
+		done, total := p.Done, p.Total
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.bar == nil {

@@ -84,7 +84,7 @@ func TestStepsThatTakeTooLongShrink(t *testing.T) {
 			Tokens: rows, Ledger: noLedger{}, Purged: NewPurged(prometheus.NewRegistry()), Now: time.Now,
 			OpenWriter: func(context.Context) (Writer, error) { rows.opened++; rows.lost = false; return rows, nil },
 		})
-		run := tasks.Run{Log: slog.New(slog.DiscardHandler), Progress: func(int, int) {}}
+		run := tasks.Run{Log: slog.New(slog.DiscardHandler), Progress: func(tasks.Progress) {}}
 		result, err := j.Run(t.Context(), run)
 		if c.fails {
 			if !errors.Is(err, context.DeadlineExceeded) || result.Complete {
@@ -108,7 +108,7 @@ func TestAPurgeEndsWhenItIsTold(t *testing.T) {
 			Tokens: rows, Ledger: noLedger{}, Purged: NewPurged(prometheus.NewRegistry()), Now: time.Now,
 			OpenWriter: func(context.Context) (Writer, error) { return rows, nil },
 		})
-		run.Log, run.Progress = slog.New(slog.DiscardHandler), func(int, int) {}
+		run.Log, run.Progress = slog.New(slog.DiscardHandler), func(tasks.Progress) {}
 		if result, err := j.Run(t.Context(), run); !errors.Is(err, tasks.ErrInterrupted) || result.Complete {
 			t.Errorf("%s: %+v, %v", name, result, err)
 		}

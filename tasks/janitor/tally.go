@@ -20,7 +20,7 @@ func (t *tally) result() tasks.Result {
 }
 
 func (t *tally) progress(run tasks.Run, lastID int64) {
-	run.Progress(t.purged+t.kept, 0)
+	run.Progress(tasks.Progress{Done: t.purged + t.kept})
 	if now := time.Now(); now.Sub(t.said) >= progressEvery {
 		t.said = now
 		run.Log.Info("purge in progress", "purged", t.purged, "kept", t.kept, "last_id", lastID)

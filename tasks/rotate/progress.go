@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 // progressEvery is how often the log says how far a long run is.
@@ -36,9 +38,9 @@ func (e *engine) count(ctx context.Context) {
 // the log.
 func (e *engine) showProgress(now time.Time) {
 	p := &e.progress
-	done := e.tally.tenants()
-	e.run.Progress(done, e.tally.total)
-	e.o.Metrics.during(e.tally.failed + e.hand.failing())
+	done, failing := e.tally.tenants(), e.tally.failed+e.hand.failing()
+	e.run.Progress(tasks.Progress{Done: done, Failing: failing, Total: e.tally.total})
+	e.o.Metrics.during(failing)
 	if now.Sub(p.said) < progressEvery {
 		return
 	}
@@ -47,7 +49,7 @@ func (e *engine) showProgress(now time.Time) {
 		return
 	}
 	rate := float64(done-p.done) / now.Sub(p.said).Seconds()
-	args := []any{"done", done, "failing", e.tally.failed + e.hand.failing(), "rate", math.Round(rate*10) / 10}
+	args := []any{"done", done, "failing", failing, "rate", math.Round(rate*10) / 10}
 	if total := e.tally.total; total > 0 {
 		args = append(args, "of", total)
 		if rate > 0 {

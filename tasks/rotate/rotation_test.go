@@ -67,7 +67,7 @@ func (w *world) run(drain <-chan struct{}) (tasks.Result, error) {
 func (w *world) runBy(r *rotate.Rotation, drain <-chan struct{}) (tasks.Result, error) {
 	start := time.Now().Truncate(time.Hour)
 	return r.Run(w.t.Context(), tasks.Run{
-		Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Progress: func(int, int) {}, Drain: drain,
+		Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Progress: func(tasks.Progress) {}, Drain: drain,
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }

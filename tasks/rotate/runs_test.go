@@ -201,7 +201,7 @@ func TestGivesWay(t *testing.T) {
 		time.AfterFunc(4*time.Second, func() { asked = time.Now(); close(yield) })
 		start := time.Now().Truncate(time.Hour)
 		r, err := rotation.Run(t.Context(), tasks.Run{
-			Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Progress: func(int, int) {}, Yield: yield,
+			Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Progress: func(tasks.Progress) {}, Yield: yield,
 			Log: slog.New(slog.DiscardHandler),
 		})
 		if took := time.Since(asked); took > 5*time.Second || !errors.Is(err, tasks.ErrInterrupted) || r.Complete {

@@ -97,3 +97,8 @@ func (l *Ledger) RecordRun(ctx context.Context, run ledger.Run) error {
 		d.tasks[run.Task] = known
 	})
 }
+
+// RecordProgress implements the record of a runner.
+func (l *Ledger) RecordProgress(ctx context.Context, _ string, _ ledger.Progress) error {
+	return l.call(ctx, func(*redisData) {})
+}

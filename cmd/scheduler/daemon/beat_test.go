@@ -39,7 +39,7 @@ func newTestDaemon(t *testing.T, rotate, janitor tasks.Task) *Daemon {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	runner := &tasks.Runner{
-		Leases: tasks.NoLeases{}, Record: ledger.NewMemory(), Now: time.Now,
+		Leases: tasks.NoLeases{}, Record: ledger.NewMemory("test"), Now: time.Now,
 		Metrics: tasks.NewMetrics(registry, tasks.Rotate, tasks.Janitor), Log: slog.New(slog.DiscardHandler),
 	}
 	hourly, weekly := schedule(t, "0 * * * *"), schedule(t, "0 0 * * 0")

@@ -36,7 +36,7 @@ func TestOverlappingFiringIsSkippedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()
 		runner := &tasks.Runner{
-			Leases: tasks.NoLeases{}, Record: ledger.NewMemory(), Now: time.Now,
+			Leases: tasks.NoLeases{}, Record: ledger.NewMemory("test"), Now: time.Now,
 			Metrics: tasks.NewMetrics(registry, tasks.Rotate), Log: slog.New(slog.DiscardHandler),
 		}
 		task := blocking{make(chan time.Duration, 2)}
@@ -101,7 +101,7 @@ func TestAFiringThatMetItsRunIsServedNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()
 		runner := &tasks.Runner{
-			Leases: tasks.NoLeases{}, Record: ledger.NewMemory(), Now: time.Now,
+			Leases: tasks.NoLeases{}, Record: ledger.NewMemory("test"), Now: time.Now,
 			Metrics: tasks.NewMetrics(registry, tasks.Rotate), Log: slog.New(slog.DiscardHandler),
 		}
 		task := blocking{make(chan time.Duration, 2)}
