@@ -46,7 +46,7 @@ func TestTerminal(t *testing.T) {
 		"\rrotate ", "/s", "%", // the bar, with its rate
 		"  delivered  ", "  failed  ", "tenant 7: zync refuses", // the table
 		"next: their previous tokens work until they expire", "--tenant=7",
-		`level=WARN msg="tenant not served`, // and the log above it
+		`level=WARN msg="tenants not served`, // and the log above it
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%q", want, out)

@@ -152,8 +152,11 @@ func (m *memory) forget(window time.Time) {
 }
 
 // ownerlessChanged is true if the tenants without an owner are others than those
-// that the log has named.
-func (m *memory) ownerlessChanged(n int, ids []int64) bool {
+// that the log has named. A run that did not reach everyone says nothing of a change.
+func (m *memory) ownerlessChanged(n int, ids []int64, complete bool) bool {
+	if !complete && m.ownerless != "" {
+		return false
+	}
 	now := fmt.Sprint(n, ids)
 	if n == 0 {
 		now = ""

@@ -122,9 +122,12 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	if closeErr := mint.close(); closeErr != nil {
 		run.Log.Warn("writer not closed cleanly; MySQL closes it by itself", "err", closeErr)
 	}
-	if ids := e.tally.ownerless; r.memory.ownerlessChanged(e.tally.noOwner, ids) {
+	if ids := e.tally.ownerless; r.memory.ownerlessChanged(e.tally.noOwner, ids, result.Complete) {
 		run.Log.Warn("tenants skipped: they have no admin for a token to belong to. Give each an admin in Porta",
 			"tenants", e.tally.noOwner, "tenant_ids", ids)
+	}
+	if !r.o.Revoke {
+		e.tally.grouped.log(run.Log)
 	}
 	e.logAtRisk()
 	return result, err

@@ -215,15 +215,13 @@ func (e *engine) giveUpOn(t *token) {
 func (e *engine) failed(p planned, t *token, reason string) {
 	e.results.notes.fail(p.tenant.ID, reason)
 	e.mint.memory.fail(p, t, e.run.Window.Start, reason)
-	named := e.tally.fail(p, reason)
-	switch {
-	case e.o.Revoke: // each of them: a leaked token of theirs still works
+	e.tally.fail(p, reason)
+	if e.o.Revoke { // each of them: a leaked token of theirs still works
 		e.run.Log.Error("tenant not served, its older tokens are NOT revoked; run it again with --tenant",
 			"tenant_id", p.tenant.ID, "err", reason)
-	case named:
-		e.run.Log.Warn("tenant not served; its previous tokens are unchanged, and it is tried again later",
-			"tenant_id", p.tenant.ID, "err", reason)
+		return
 	}
+	e.run.Log.Debug("tenant not served", "tenant_id", p.tenant.ID, "err", reason) // the run's end says it of all
 }
 
 // endsWritten takes over what became of the ends of tokens.

@@ -6,7 +6,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// maxFailures is how many failures a report lists, and the log names, one by one.
+// maxFailures is how many failures a report lists, one by one.
 const maxFailures = 100
 
 // tally counts what became of the tenants of a run.
@@ -18,6 +18,7 @@ type tally struct {
 	ownerless                                      []int64 // the first hundred
 	minted                                         int
 	failures                                       []tasks.Failure
+	grouped                                        grouped // those that failed
 	unrevoked                                      []int64 // served tenants whose older tokens live
 	unrecorded                                     bool    // the log has said that the ledger can't be written
 	// oldest is the earliest last delivery of a tenant that is served.
@@ -63,7 +64,7 @@ func (l lagging) oldest() (at time.Time) {
 }
 
 func newTally() *tally {
-	return &tally{began: time.Now(), failures: []tasks.Failure{}, lagging: lagging{}}
+	return &tally{began: time.Now(), failures: []tasks.Failure{}, grouped: grouped{}, lagging: lagging{}}
 }
 
 // skipped adds what another tally counted of tenants that were not due.
@@ -115,19 +116,17 @@ func (t *tally) unreach(p planned) {
 // tenants is how many the run met.
 func (t *tally) tenants() int { return t.delivered + t.already + t.noOwner + t.failed + t.unreached }
 
-// fail counts a tenant that the run did not serve and tells whether it is among
-// those to be named.
-func (t *tally) fail(p planned, reason string) bool {
+// fail counts a tenant that the run did not serve.
+func (t *tally) fail(p planned, reason string) {
 	t.failed++
+	t.grouped.add(p.tenant.ID, reason)
 	t.lagging.add(p.served)
 	if len(t.lastServed) < maxFailures {
 		t.lastServed = append(t.lastServed, p)
 	}
-	if len(t.failures) == maxFailures {
-		return false
+	if len(t.failures) < maxFailures {
+		t.failures = append(t.failures, tasks.Failure{TenantID: p.tenant.ID, Error: reason})
 	}
-	t.failures = append(t.failures, tasks.Failure{TenantID: p.tenant.ID, Error: reason})
-	return true
 }
 
 func (t *tally) result() tasks.Result {
