@@ -41,9 +41,9 @@ func TestOwnerlessAreSaidOnce(t *testing.T) {
 		{nil, true, false},
 		{[]int64{3}, false, true}, // a run that does not end says what it has met
 		{[]int64{3, 9}, true, true},
-		{[]int64{3, 9}, true, false},
-		{[]int64{3}, false, false}, // it has not met the others yet
-		{[]int64{3, 9}, true, false},
+		{[]int64{9, 3}, true, false}, // it began elsewhere
+		{[]int64{3}, false, false},   // it has not met the others yet
+		{[]int64{9, 3}, true, false}, // it began elsewhere
 		{[]int64{9}, true, true},
 		{nil, true, false},
 		{[]int64{9}, true, true},

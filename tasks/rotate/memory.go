@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -157,9 +158,12 @@ func (m *memory) ownerlessChanged(n int, ids []int64, complete bool) bool {
 	if !complete && m.ownerless != "" {
 		return false
 	}
-	now := fmt.Sprint(n, ids)
-	if n == 0 {
+	now := fmt.Sprint(n)
+	switch {
+	case n == 0:
 		now = ""
+	case n == len(ids): // more are not named, and which ones depends on where a run begins
+		now = fmt.Sprint(slices.Sorted(slices.Values(ids)))
 	}
 	changed := now != m.ownerless
 	m.ownerless = now
