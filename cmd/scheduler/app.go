@@ -12,6 +12,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 	"github.com/token-scheduler/token-scheduler/tasks/janitor"
 	"github.com/token-scheduler/token-scheduler/tasks/rotate"
@@ -30,6 +31,7 @@ type app struct {
 	alone    *rotate.Rotation // as rotate, but for a time without Redis
 	janitor  *janitor.Janitor
 	memory   *ledger.Memory // of what alone did
+	reporter *reporter
 }
 
 // newApp builds the program from its parts. The error is about the configuration
@@ -49,6 +51,11 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 		GivesWay: status.GivesWay,
 		Yields:   !cfg.ByHand.RunOnce,
 	}
+	a.reporter = &reporter{
+		file: cfg.MetricsFile, ping: func() secret.Text { return cfg.PingURL },
+		registry: a.registry, metrics: a.runner.Metrics, record: p.ledger, log: log,
+	}
+	a.runner.Ended = a.reporter.ended
 	a.janitor = janitor.New(janitor.Options{
 		Tokens:     p.stale,
 		OpenWriter: func(ctx context.Context) (janitor.Writer, error) { return p.openWriter(ctx, tasks.Janitor) },

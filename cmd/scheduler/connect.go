@@ -31,6 +31,7 @@ type parts struct {
 	stale      janitor.StaleTokens
 	openWriter func(ctx context.Context, task string) (writer, error)
 	ledger     book
+	presence   presence
 	redis      redislock.RedisClient // for leases
 	zync       http.RoundTripper
 	zyncToken  func() secret.Text // the credential in force
@@ -82,7 +83,7 @@ type backends struct {
 	parts
 	mysql  *sqlx.DB
 	client redis.UniversalClient
-	status *status.Source
+	status status.Options
 }
 
 // connect prepares the real servers. It opens no connection yet: the error is about
@@ -109,14 +110,18 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 	self := status.ThisProcess(version, planOf(cfg), utcNow())
 	self.ByHand = cfg.ByHand.RunOnce
 	book := ledger.New(client, cfg.KeyPrefix(), self.String())
+	tenants := db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin)
+	shown := statusOptions(cfg, client, book, scrub)
+	shown.Self, shown.Accounts = self, accounts(tenants)
 	return &backends{
-		mysql: mysql, client: client, status: newStatus(cfg, client, book, scrub),
+		mysql: mysql, client: client, status: shown,
 		parts: parts{
 			self:       self,
-			tenants:    portaTenants{db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin), db.NewTokens(mysql), mysql},
+			tenants:    portaTenants{tenants, db.NewTokens(mysql), mysql},
 			stale:      db.NewStaleTokens(mysql),
 			openWriter: writers(cfg, mysql, log),
 			ledger:     book,
+			presence:   book,
 			redis:      client,
 			zync:       toZync,
 			zyncToken:  live.ZyncToken,

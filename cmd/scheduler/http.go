@@ -41,9 +41,9 @@ func serve(ctx context.Context, cfg config.Config, handler http.Handler, log *sl
 }
 
 // newHandler answers the page, /status, /metrics, /healthz and /readyz.
-func newHandler(d *daemon.Daemon, s *backends, metrics prometheus.Gatherer, log *slog.Logger) (http.Handler, error) {
-	page, err := status.NewPage(func(r *http.Request) (status.Status, error) {
-		st, err := s.status.Cached(r.Context())
+func newHandler(d *daemon.Daemon, s *backends, source *status.Source, metrics prometheus.Gatherer, log *slog.Logger) (http.Handler, error) {
+	page, err := status.NewPage(func(ctx context.Context, q status.Query) (status.Status, error) {
+		st, err := source.Cached(ctx, q)
 		st.This = &status.This{Process: s.self, Role: d.Role()}
 		return st, err
 	})

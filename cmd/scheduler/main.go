@@ -21,15 +21,17 @@ import (
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/logging"
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // The exit codes.
 const (
-	exitDone   = 0
-	exitFailed = 1  // it ran and something failed
-	exitUsage  = 2  // bad flags or configuration
-	exitBusy   = 75 // another run of the task is at work (EX_TEMPFAIL)
+	exitDone    = 0
+	exitFailed  = 1  // it ran and something failed
+	exitUsage   = 2  // bad flags or configuration
+	exitUnknown = 3  // --status: nobody knows, Redis does not answer
+	exitBusy    = 75 // another run of the task is at work (EX_TEMPFAIL)
 )
 
 // version is set by the build.
@@ -138,7 +140,8 @@ func (p program) work(ctx context.Context, stdout io.Writer) int {
 // runDaemon runs until drain is closed.
 func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, log *slog.Logger) int {
 	d := a.newDaemon()
-	handler, err := newHandler(d, s, a.registry, log)
+	s.status.Memory = a.memory
+	handler, err := newHandler(d, s, status.NewSource(s.status), a.registry, log)
 	if err != nil {
 		log.Error("status page not made", "err", err)
 		return exitFailed
@@ -149,6 +152,8 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 		return exitUsage
 	}
 	defer shutdown()
+	defer a.present(ctx)()
+	defer a.reporter.inDaemon(ctx)()
 	schedule, now := a.cfg.Schedule, s.now()
 	log.Info("token-scheduler starts", slices.Concat([]any{"version", version}, a.cfg.Show(), []any{
 		"next_rotate", schedule.Rotate.Next(now), "next_janitor", schedule.Janitor.Next(now),

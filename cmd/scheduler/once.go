@@ -10,6 +10,7 @@ import (
 // once runs the tasks that were asked for, one after the other, and prints their
 // reports.
 func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, stdout io.Writer) int {
+	defer a.reporter.afterRuns(context.WithoutCancel(ctx))
 	var reports []tasks.Report
 	for _, name := range a.cfg.ByHand.Tasks {
 		if draining(drain) {
@@ -28,7 +29,7 @@ func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, s
 		a.runner.Progress = progress
 		report := run(ctx, task, schedule.Window(a.parts.now()), drain)
 		end()
-		if report.Outcome == tasks.Busy {
+		if report.Outcome == tasks.Busy && !a.cfg.ByHand.Quiet {
 			a.log.Warn("another run of the task is at work; nothing done (see --wait)", "task", name)
 		}
 		reports = append(reports, report)

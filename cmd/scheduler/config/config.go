@@ -32,6 +32,9 @@ type Config struct {
 	Log           Log
 	ShutdownGrace time.Duration
 	ByHand        ByHand
+	Look          Look
+	MetricsFile   string      // empty for none
+	PingURL       secret.Text // empty for none
 
 	files files // that were read
 }
@@ -84,6 +87,12 @@ type ByHand struct {
 	Wait       time.Duration
 	ReportJSON bool
 	Quiet      bool // no report of a success, and no log line below a warning
+}
+
+// Look is what --status is asked for beside the whole.
+type Look struct {
+	Tenant  int64 // zero for none
+	History bool
 }
 
 // HasPrecedence is true if a daemon's run should give way.

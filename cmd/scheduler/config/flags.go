@@ -60,9 +60,12 @@ type Flags struct {
 	Name          string `group:"Operation" var:"SCHEDULER_NAME" default:"default" placeholder:"NAME" help:"Name of the installation. Several installations on one Redis or MySQL server need different names (default: ${default})."`
 	ShutdownGrace string `group:"Operation" var:"SHUTDOWN_GRACE" default:"25s" placeholder:"TIME" help:"How long running work may take to finish after SIGTERM or SIGINT (default: ${default})."`
 
+	MetricsFile string `group:"Operation" var:"METRICS_FILE" placeholder:"FILE" help:"Write the metrics to this file after a run, and every 15 seconds in the daemon, for node_exporter's textfile collector. Name it *.prom."`
+	PingURL     string `group:"Operation" name:"ping-url" var:"PING_URL" file:"" placeholder:"URL" help:"GET this URL after each run that reached everyone, and the URL with /fail appended after any other, for services such as healthchecks.io. Runs with --tenant or --dry-run send nothing."`
+
 	RunOnce bool     `group:"By hand" help:"Run the tasks once, now, and exit."`
 	Task    []string `group:"By hand" placeholder:"TASK" help:"With --run-once: rotate or janitor; repeatable (default: both, in that order)."`
-	Tenant  []string `group:"By hand" placeholder:"ID" help:"With rotate: only the tenant with this account id; repeatable."`
+	Tenant  []string `group:"By hand" placeholder:"ID" help:"With rotate: only the tenant with this account id; repeatable. With --status: all that is known of this tenant."`
 	Force   bool     `group:"By hand" help:"With rotate: also tenants that were already served in this window."`
 	Revoke  bool     `group:"By hand" help:"With rotate, after a leak: rotate everyone now (implies --force), and expire a tenant's older sync tokens as soon as its new one is delivered. Flush Porta's cache first: Porta keeps a token for up to an hour and may push it again after it has expired."`
 	DryRun  bool     `group:"By hand" help:"With --run-once: report what would be done, and write nothing."`
@@ -71,7 +74,8 @@ type Flags struct {
 	Report  string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once, --check or --status: text or json, on standard output (default: ${default})."`
 
 	Check       bool `group:"Looking" help:"Test configuration, MySQL, Redis, Zync and Porta; print one line for each test and exit. Changes nothing."`
-	Status      bool `group:"Looking" help:"Print the leader, the last runs, the next firings, and the tenants that fail or are at risk, and exit. Needs only Redis."`
+	Status      bool `group:"Looking" help:"Print the leader, the last runs, the next firings, and the tenants that fail or are at risk, and exit: 0 all is well, 1 there is a problem, 3 nobody knows because Redis does not answer. Needs only Redis; with DATABASE_URL it also shows hosts."`
+	History     bool `group:"Looking" help:"With --status: list the last runs."`
 	Healthcheck bool `group:"Looking" help:"Ask the daemon on this machine for /healthz at --listen; exit 0 or 1. For a container's HEALTHCHECK."`
 	Version     bool `help:"Print the version and exit."`
 
@@ -83,7 +87,7 @@ const description = `Gives Zync a working sync token for every 3scale tenant.
 
 Without --run-once it is a daemon. One daemon leads: it rotates every token each hour and purges stale tokens each week. The others stand by. A flag overrides its variable, and the variable overrides the default. A variable that holds a secret has a twin ending in _FILE, which names a file with the value.
 
-Exit codes: 0 done, 1 something failed, 2 bad flags or configuration, 75 another run of the task is at work.`
+Exit codes: 0 done, 1 something failed, 2 bad flags or configuration, 3 --status can't tell because Redis does not answer, 75 another run of the task is at work.`
 
 // Parse reads the command line and the environment. It does not check values; see
 // [Flags.Config]. It prints the help to stdout if that was asked for, and then

@@ -14,6 +14,7 @@ import (
 func (f Flags) Secrets() []secret.Text {
 	secrets := []secret.Text{
 		secret.New(f.RedisPassword), secret.New(f.RedisSentinelPassword), secret.New(f.ZyncAuthenticationToken),
+		secret.New(f.PingURL),
 	}
 	urls := append([]string{f.DatabaseURL, f.RedisURL, f.ZyncEndpoint, f.PortaEndpoint}, strings.Split(f.RedisSentinelHosts, ",")...)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
@@ -65,6 +66,7 @@ func (f Flags) Exposed(args []string) (exposed []Exposed) {
 		{"--redis-sentinel-password", "REDIS_SENTINEL_PASSWORD", true},
 		{"--zync-authentication-token", "ZYNC_AUTHENTICATION_TOKEN", true},
 		{"--zync-endpoint", "ZYNC_ENDPOINT", len(passwordOf(f.ZyncEndpoint)) > 0},
+		{"--ping-url", "PING_URL", true},
 		{"--porta-endpoint", "PORTA_ENDPOINT", len(passwordOf(f.PortaEndpoint)) > 0},
 	} {
 		given := slices.ContainsFunc(args, func(arg string) bool { return arg == flag.name || strings.HasPrefix(arg, flag.name+"=") })

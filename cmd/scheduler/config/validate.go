@@ -115,6 +115,10 @@ func (f Flags) checkOperation(p *Problems, cfg *Config) {
 	p.oneOf("--log-format (LOG_FORMAT)", f.LogFormat, "text", "json")
 	p.oneOf("--log-level (LOG_LEVEL)", strings.ToLower(f.LogLevel), "debug", "info", "warn", "error")
 	_ = cfg.Log.Level.UnmarshalText([]byte(f.LogLevel)) // checked above
+	cfg.MetricsFile, cfg.PingURL = f.MetricsFile, secret.New(f.PingURL)
+	if f.PingURL != "" {
+		p.httpURL("--ping-url (PING_URL)", f.PingURL)
+	}
 	if f.Quiet {
 		cfg.Log.Level = max(cfg.Log.Level, slog.LevelWarn)
 	}
@@ -135,7 +139,7 @@ func (f Flags) checkByHand(p *Problems, cfg *Config) {
 		given, rotate bool // rotate: it means nothing without that task
 	}{
 		{"--task", len(f.Task) > 0, false},
-		{"--tenant", len(f.Tenant) > 0, true},
+		{"--tenant", len(f.Tenant) > 0 && !f.Status, true},
 		{"--force", f.Force, true},
 		{"--revoke", f.Revoke, true},
 		{"--dry-run", f.DryRun, false}, {"--quiet", f.Quiet, false},
@@ -148,8 +152,21 @@ func (f Flags) checkByHand(p *Problems, cfg *Config) {
 		}
 	}
 	f.checkModes(p)
+	f.checkLook(p, cfg)
 	h.Wait = p.duration("--wait", f.Wait, 0)
 	p.oneOf("--report", f.Report, "text", "json")
+}
+
+func (f Flags) checkLook(p *Problems, cfg *Config) {
+	cfg.Look.History = f.History
+	switch ids := cfg.ByHand.Tenants; {
+	case f.History && !f.Status:
+		p.add("--history", errors.New("only with --status"))
+	case f.Status && len(ids) > 1:
+		p.add("--tenant", errors.New("only one with --status"))
+	case f.Status && len(ids) == 1:
+		cfg.Look.Tenant = ids[0]
+	}
 }
 
 // checkModes refuses flags that exclude each other.

@@ -2,10 +2,13 @@ package status
 
 import (
 	"bytes"
+	"context"
 	_ "embed" // for the page's template
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
@@ -17,11 +20,11 @@ var pageHTML string
 // Page serves the status to browsers and as JSON. It can change nothing.
 type Page struct {
 	template *template.Template
-	read     func(r *http.Request) (Status, error)
+	read     func(ctx context.Context, q Query) (Status, error)
 }
 
 // NewPage returns a page that shows what read returns.
-func NewPage(read func(r *http.Request) (Status, error)) (*Page, error) {
+func NewPage(read func(ctx context.Context, q Query) (Status, error)) (*Page, error) {
 	t, err := template.New("page").Parse(pageHTML)
 	if err != nil {
 		return nil, err
@@ -33,10 +36,24 @@ func NewPage(read func(r *http.Request) (Status, error)) (*Page, error) {
 // page.
 const noRedis = "Redis does not answer: what it knows of runs and tenants can't be shown"
 
-func (p *Page) status(r *http.Request) (Status, int) {
-	st, err := p.read(r)
+// longestFilter is how much of a filter counts.
+const longestFilter = 100
+
+// query reads what is asked for from the parameters tenant, filter and history.
+// Whatever can't be read asks for nothing.
+func query(r *http.Request) Query {
+	given := r.URL.Query()
+	q := Query{Limit: ListOnPage, Filter: strings.TrimSpace(given.Get("filter")), History: given.Has("history")}
+	q.Filter = q.Filter[:min(len(q.Filter), longestFilter)]
+	if id, err := strconv.ParseInt(given.Get("tenant"), 10, 64); err == nil && id > 0 {
+		q.Tenant = id
+	}
+	return q
+}
+
+func (p *Page) status(r *http.Request, q Query) (Status, int) {
+	st, err := p.read(r.Context(), q)
 	if err != nil {
-		st.Problems = append([]string{noRedis}, st.Problems...)
 		return st, http.StatusServiceUnavailable
 	}
 	return st, http.StatusOK
@@ -44,7 +61,9 @@ func (p *Page) status(r *http.Request) (Status, int) {
 
 // HTML answers with the page.
 func (p *Page) HTML(w http.ResponseWriter, r *http.Request) {
-	st, code := p.status(r)
+	q := query(r)
+	q.History = true
+	st, code := p.status(r, q)
 	var body bytes.Buffer
 	if err := p.template.Execute(&body, st); err != nil {
 		http.Error(w, "the page can't be made", http.StatusInternalServerError)
@@ -52,7 +71,7 @@ func (p *Page) HTML(w http.ResponseWriter, r *http.Request) {
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
@@ -61,7 +80,7 @@ func (p *Page) HTML(w http.ResponseWriter, r *http.Request) {
 
 // JSON answers with the same as JSON.
 func (p *Page) JSON(w http.ResponseWriter, r *http.Request) {
-	st, code := p.status(r)
+	st, code := p.status(r, query(r))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
@@ -88,19 +107,21 @@ func (st Status) State() string {
 	return map[string]string{"bad": "At risk", "warn": "Needs a look", "good": "All is well"}[st.Mood()]
 }
 
-// More is the number of failing tenants that are not listed.
-func (st Status) More() int { return max(0, st.Tenants.Failing-len(st.Failing)) }
+// More is the number of failing tenants that match and are not listed.
+func (st Status) More() int { return max(0, st.Matching-len(st.Failing)) }
 
-// When formats a time relative to the status's own.
-func (st Status) When(t time.Time) string {
-	switch {
-	case t.IsZero():
-		return "not known"
-	case t.After(st.Now):
-		return "in " + short(t.Sub(st.Now))
+// Moment is a time as the page shows it.
+type Moment struct{ Words, Exact string }
+
+// At is a time, relative to the status's own and exactly.
+func (st Status) At(t time.Time) Moment {
+	if t.IsZero() {
+		return Moment{Words: st.When(t)}
 	}
-	return short(st.Now.Sub(t)) + " ago"
+	return Moment{st.When(t), exact(t)}
 }
+
+func exact(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // Took is how long a run took.
 func (Status) Took(r *ledger.Run) string {
@@ -111,3 +132,9 @@ func (Status) Took(r *ledger.Run) string {
 func (Status) OutcomeMood(outcome string) string {
 	return map[string]string{"success": "good", "partial": "warn", "failed": "bad"}[outcome]
 }
+
+// OrOthers names the reasons that are not told apart.
+func (Status) OrOthers(reason string) string { return orOthers(reason) }
+
+// Owner names a tenant's owner.
+func (Status) Owner(a *Account) string { return a.ownerText() }

@@ -1,44 +1,137 @@
 package status
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// problems says what an operator should look at, the worst first.
-func problems(st Status, plan Plan) []string {
-	found := []string{}
-	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	if st.Tenants.AtRisk > 0 {
-		say("tenants at risk: %d. Zync's token has passed half its life, or its age is not known", st.Tenants.AtRisk)
+// runbook is the page that says what to do about a problem.
+const runbook = "https://github.com/token-scheduler/token-scheduler/blob/main/docs/runbook.md#"
+
+// The paragraphs of the runbook.
+const (
+	aboutRotations = "tokenschedulernosuccessfulrotation"
+	aboutRisk      = "tokenschedulertenantsatrisk"
+	aboutFailing   = "tokenschedulertenantsfailing"
+	aboutLeader    = "tokenschedulernoleader"
+	aboutRedis     = "tokenschedulerwithoutredis"
+	aboutPurges    = "tokenschedulerjanitoroverdue"
+)
+
+// Problem is something that an operator should look at.
+type Problem struct {
+	Text  string
+	About string // the paragraph of the runbook; empty if there is none
+}
+
+// MarshalJSON writes the text alone.
+func (p Problem) MarshalJSON() ([]byte, error) { return json.Marshal(p.Text) }
+
+// Runbook is where the runbook speaks of the problem.
+func (p Problem) Runbook() string { return runbook + p.About }
+
+// found collects problems.
+type found []Problem
+
+func (f *found) say(about, format string, args ...any) {
+	*f = append(*f, Problem{fmt.Sprintf(format, args...), about})
+}
+
+// problems says what an operator should look at, the worst first. If a tenant was
+// asked for, it is about that tenant alone.
+func problems(st Status, plan Plan) []Problem {
+	f := found{}
+	if st.Tenant != nil {
+		for _, text := range st.Tenant.problems(st) {
+			f.say(aboutFailing, "%s", text)
+		}
+		return f
 	}
-	if st.Leader == nil {
-		say("nobody leads: is a daemon running?")
+	if st.Tenants.AtRisk > 0 {
+		f.say(aboutRisk, "%s at risk; %s", tenants(st.Tenants.AtRisk), firstExpiry(st))
+	}
+	if st.Leader == nil && !needsNoLeader(st) {
+		f.say(aboutLeader, "nobody leads: is a daemon running?")
 	}
 	if problem := missedRotations(st, plan.Rotate); problem != "" {
-		say("%s", problem)
+		f.say(aboutRotations, "%s", problem)
 	}
 	if missedPurges(st, plan.Janitor) {
-		say("no purge has succeeded for two windows")
+		f.say(aboutPurges, "no purge has succeeded for two windows")
 	}
 	for _, t := range st.Tasks {
-		if t.Last != nil && t.Last.Error != "" && t.RunningBy == nil {
-			say("the last run of %s: %s", t.Task, t.Last.Error)
+		if t.Last != nil && t.Last.Outcome == string(tasks.Failed) && t.RunningBy == nil {
+			f.say(aboutTask(t.Task), "the last run of %s: %s", t.Task, t.Last.Error)
 		}
 	}
-	if st.Tenants.Failing > 0 {
-		say("tenants failing: %d. Their last push to Zync did not succeed", st.Tenants.Failing)
+	if n := st.Tenants.Failing; n > 0 {
+		f.say(aboutFailing, "%s failing: the last push to Zync did not succeed", tenants(n))
 	}
-	return found
+	return f
+}
+
+// problemsWithoutRedis are those that this process knows of by itself.
+func problemsWithoutRedis(st Status) []Problem {
+	f := found{}
+	f.say(aboutRedis, "%s", noRedis)
+	if rotate := st.task(tasks.Rotate); rotate.Last == nil && rotate.RunningBy == nil {
+		return f
+	}
+	f.say(aboutRedis, "this process rotates under MySQL's lock alone until Redis is back; what is shown is what it did")
+	for _, p := range st.Problems {
+		if p.About != aboutLeader && p.About != aboutPurges { // nobody can know
+			f = append(f, p)
+		}
+	}
+	return f
+}
+
+func aboutTask(task string) string {
+	if task == tasks.Janitor {
+		return aboutPurges
+	}
+	return aboutRotations
+}
+
+// firstExpiry says when the first token of those at risk expires.
+func firstExpiry(st Status) string {
+	switch at := st.Tenants.FirstExpires; {
+	case at.IsZero():
+		return "the age of their tokens is not known"
+	case !at.After(st.Now):
+		return "the first token has expired " + inWords(st.Now.Sub(at)) + " ago"
+	default:
+		return "the first token expires in " + inWords(at.Sub(st.Now))
+	}
+}
+
+// lastRuns is how many runs tell whether an installation has daemons.
+const lastRuns = 10
+
+// needsNoLeader is true if no daemon is there and cron, or an operator, does all runs.
+func needsNoLeader(st Status) bool {
+	byHand := func(runs []ledger.Run) bool {
+		for _, run := range runs {
+			if !run.ByHand {
+				return false
+			}
+		}
+		return len(runs) > 0
+	}
+	return len(st.Standbys) == 0 && byHand(st.History[:min(len(st.History), lastRuns)])
 }
 
 func missedRotations(st Status, schedule tasks.Schedule) string {
 	rotate := st.task(tasks.Rotate)
 	switch {
-	case rotate.Last == nil:
+	case rotate.Last == nil && rotate.RunningBy == nil:
 		return "no rotation is on record"
+	case rotate.Last == nil:
+		return ""
 	case done(rotate).Before(windowBefore(schedule, st.Now)):
 		return "no rotation has reached everyone for two windows"
 	}

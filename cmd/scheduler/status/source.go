@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// cacheFor is how long a status is served again, so that many readers cost no
-	// more than one.
+	// cacheFor is how long an answer is given again, so that many readers cost no more
+	// than one.
 	cacheFor    = 2 * time.Second
 	readTimeout = 5 * time.Second
 )
@@ -22,19 +22,29 @@ const (
 	ListOnScreen = 1000
 )
 
-// Ledger is what Redis remembers; see [ledger.Ledger].
+// Ledger is what Redis remembers, or this process; see [ledger.Ledger] and
+// [ledger.Memory].
 type Ledger interface {
 	Tasks(ctx context.Context, names ...string) (map[string]ledger.Task, error)
-	Failures(ctx context.Context, since, risky time.Time, limit int) (worst []ledger.Failing, failing, atRisk int, err error)
+	Failures(ctx context.Context, ask ledger.Ask) (ledger.Failures, error)
+	Tenant(ctx context.Context, id int64) (ledger.Fared, error)
+	History(ctx context.Context) ([]ledger.Run, error)
+	Processes(ctx context.Context, now time.Time) ([]string, error)
 }
 
 // Options are what a status is read from.
 type Options struct {
 	Name   string // of the installation
 	Ledger Ledger
+	// Memory is what this process did while Redis was away; nil if it does nothing
+	// then.
+	Memory Ledger
+	Self   Process
 	// Holder returns what the holder of a lease says of itself, and false if nobody
 	// holds it.
 	Holder func(ctx context.Context, lease string) (text string, held bool, err error)
+	// Accounts looks tenants up in Porta's database; nil if it can't be asked.
+	Accounts func(ctx context.Context, ids []int64) (map[int64]Account, error)
 	// Plan is assumed while nobody leads; a leader says what its own is.
 	Plan Plan
 	Now  func() time.Time
@@ -42,14 +52,27 @@ type Options struct {
 	Clean func(string) string
 }
 
+// Query is what is asked for beside the whole.
+type Query struct {
+	Limit   int    // of the list of failing tenants
+	Filter  string // lists those whose id, host or reason contains it
+	Tenant  int64  // tells all that is known of one tenant; zero for none
+	History bool   // lists the last runs
+}
+
 // Source reads the status from Redis.
 type Source struct {
-	o Options
+	o     Options
+	hosts hosts
 
 	mu   sync.Mutex
-	last Status
-	err  error
-	at   time.Time // when last was read
+	last map[Query]answer
+}
+
+type answer struct {
+	status Status
+	err    error
+	at     time.Time
 }
 
 // NewSource returns a source. It asks nothing yet.
@@ -57,69 +80,128 @@ func NewSource(o Options) *Source {
 	if o.Clean == nil {
 		o.Clean = func(text string) string { return text }
 	}
-	return &Source{o: o}
+	return &Source{o: o, last: map[Query]answer{}}
 }
 
 // Cached returns the status of a moment ago. It is safe for concurrent use.
-func (s *Source) Cached(ctx context.Context) (Status, error) {
+func (s *Source) Cached(ctx context.Context, q Query) (Status, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.at.IsZero() || time.Since(s.at) > cacheFor {
-		// The answer is for everyone who asks now, also if the first of them leaves.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
-		defer cancel()
-		s.last, s.err = s.Read(ctx, ListOnPage)
-		s.at = time.Now()
+	if known, found := s.last[q]; found && time.Since(known.at) <= cacheFor {
+		return known.status, known.err
 	}
-	return s.last, s.err
+	for old, a := range s.last {
+		if time.Since(a.at) > cacheFor {
+			delete(s.last, old)
+		}
+	}
+	// One reader that hangs up is no error for the others.
+	st, err := s.Read(context.WithoutCancel(ctx), q)
+	s.last[q] = answer{st, err, time.Now()}
+	return st, err
 }
 
-// Read asks Redis, and lists up to limit failing tenants. Beside an error it returns
-// the status of an installation of which nothing is known.
-func (s *Source) Read(ctx context.Context, limit int) (Status, error) {
-	now := s.o.Now().Truncate(time.Second)
-	st := Status{Name: s.o.Name, Now: now, Tasks: []Task{}, Failing: []Failing{}, Problems: []string{}}
-	leader, err := s.holder(ctx, "leader")
-	if err != nil {
-		return st, err
+// Read reads the status. If Redis does not answer, the error says why, and the status
+// is what this process knows by itself.
+func (s *Source) Read(ctx context.Context, q Query) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	st, err := s.read(ctx, s.o.Ledger, q)
+	if err == nil {
+		return st, nil
 	}
-	st.Leader = leader
-	plan := s.o.Plan
-	if leader != nil {
-		plan = leader.plan(plan) // it is the leader's schedule that fires
+	alone := s.empty(q)
+	if s.o.Memory != nil {
+		// What this process keeps in memory is at hand at once.
+		alone, _ = s.read(context.WithoutCancel(ctx), s.o.Memory, q)
 	}
-	if err := s.readTasks(ctx, &st, plan); err != nil {
-		return st, err
+	alone.RedisAway = true
+	alone.Problems = problemsWithoutRedis(alone)
+	return alone, err
+}
+
+func (s *Source) empty(q Query) Status {
+	return Status{
+		Name: s.o.Name, Now: s.o.Now().UTC().Truncate(time.Second), Query: q,
+		Standbys: []Process{}, Tasks: []Task{}, Reasons: []ledger.Reason{}, Failing: []Failing{}, Problems: []Problem{},
 	}
-	if err := s.readTenants(ctx, &st, plan.TokenTTL, limit); err != nil {
-		return st, err
+}
+
+func (s *Source) read(ctx context.Context, from Ledger, q Query) (Status, error) {
+	st := s.empty(q)
+	r := reading{Source: s, from: from, plan: s.o.Plan}
+	for _, step := range []func(context.Context, *Status) error{r.processes, r.tasks, r.tenants, r.tenant, r.history} {
+		if err := step(ctx, &st); err != nil {
+			return st, err
+		}
 	}
-	st.Problems = problems(st, plan)
+	st.Problems = problems(st, r.plan)
+	if !q.History {
+		st.History = nil
+	}
 	return st, nil
 }
 
-func (s *Source) holder(ctx context.Context, lease string) (*Process, error) {
-	text, held, err := s.o.Holder(ctx, lease)
+// reading is one reading of a ledger.
+type reading struct {
+	*Source
+	from Ledger
+	plan Plan
+}
+
+func (r *reading) alone() bool { return r.from == r.o.Memory }
+
+func (r *reading) processes(ctx context.Context, st *Status) error {
+	leader, err := r.holder(ctx, "leader")
+	if err != nil {
+		return err
+	}
+	if st.Leader = leader; leader != nil {
+		r.plan = leader.plan(r.plan) // it is the leader's schedule that fires
+	}
+	there, err := r.from.Processes(ctx, st.Now)
+	for _, text := range there {
+		if p := decode(text).clean(r.o.Clean); leader == nil || p.String() != leader.String() {
+			st.Standbys = append(st.Standbys, *p)
+		}
+	}
+	return err
+}
+
+func (r *reading) holder(ctx context.Context, lease string) (*Process, error) {
+	if r.alone() {
+		return nil, nil //nolint:nilnil // nobody, as far as is known
+	}
+	text, held, err := r.o.Holder(ctx, lease)
 	if err != nil || !held {
 		return nil, err
 	}
-	return decode(text).clean(s.o.Clean), nil
+	return decode(text).clean(r.o.Clean), nil
 }
 
-func (s *Source) readTasks(ctx context.Context, st *Status, plan Plan) error {
-	known, err := s.o.Ledger.Tasks(ctx, tasks.Rotate, tasks.Janitor)
+func (r *reading) tasks(ctx context.Context, st *Status) error {
+	known, err := r.from.Tasks(ctx, tasks.Rotate, tasks.Janitor)
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{tasks.Rotate, tasks.Janitor} {
-		running, err := s.holder(ctx, "run:"+name)
+		running, err := r.holder(ctx, "run:"+name)
 		if err != nil {
 			return err
 		}
 		t := known[name]
+		if r.alone() && t.Progress != nil {
+			running = &r.o.Self
+		}
+		if p := t.Progress; p != nil {
+			p.RunID, p.By = r.o.Clean(p.RunID), r.o.Clean(p.By)
+			if running == nil || p.By != running.String() {
+				t.Progress = nil // of a run that was killed
+			}
+		}
 		st.Tasks = append(st.Tasks, Task{
-			Task: name, RunningBy: running, Last: s.cleanRun(t.Last),
-			LastComplete: t.Complete, LastSuccess: t.Success, Next: plan.schedule(name).Next(st.Now),
+			Task: name, RunningBy: running, Progress: t.Progress, Last: r.cleanRun(t.Last),
+			LastComplete: t.Complete, LastSuccess: t.Success, Next: r.plan.schedule(name).Next(st.Now),
 		})
 	}
 	return nil
@@ -137,41 +219,16 @@ func (s *Source) cleanRun(run *ledger.Run) *ledger.Run {
 	return &clean
 }
 
-func (s *Source) readTenants(ctx context.Context, st *Status, ttl time.Duration, limit int) error {
-	rotate := st.task(tasks.Rotate)
-	risky := st.Now.Add(-ttl / 2)
-	// A rotation that reaches everyone notes every failure anew. A tenant that failed
-	// before the last one, and not in it, no longer exists.
-	worst, failing, atRisk, err := s.o.Ledger.Failures(ctx, rotate.LastComplete, risky, limit)
-	if err != nil {
-		return err
-	}
-	for _, f := range worst {
-		tenant := Failing{
-			TenantID: f.TenantID, Reason: s.o.Clean(f.Reason), Since: f.Since, LastDelivery: f.Delivered, AtRisk: f.Delivered.Before(risky),
-		}
-		if !f.Delivered.IsZero() {
-			tenant.TokenDies = f.Delivered.Add(ttl)
-		}
-		st.Failing = append(st.Failing, tenant)
-	}
-	st.Tenants = Tenants{Failing: failing, AtRisk: atRisk}
-	if rotate.Last == nil {
+func (r *reading) history(ctx context.Context, st *Status) error {
+	if !st.Query.History && st.Leader != nil && st.Tenant == nil {
 		return nil
 	}
-	counts := rotate.Last.Counts
-	st.Tenants.Served, st.Tenants.NoOwner = counts["delivered"]+counts["already"], counts["no_owner"]
-	if !rotate.LastComplete.IsZero() && rotate.LastComplete.Before(risky) {
-		st.Tenants.AtRisk = max(atRisk, counts["tenants"]-counts["no_owner"])
+	runs, err := r.from.History(ctx)
+	for _, run := range runs {
+		st.History = append(st.History, *r.cleanRun(&run))
 	}
-	return nil
-}
-
-func (st Status) task(name string) Task {
-	for _, t := range st.Tasks {
-		if t.Task == name {
-			return t
-		}
+	if st.Tenant != nil {
+		st.Tenant.servedBy(st.History)
 	}
-	return Task{}
+	return err
 }

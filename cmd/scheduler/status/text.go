@@ -2,9 +2,12 @@ package status
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
 // Text returns the status for a terminal.
@@ -12,32 +15,118 @@ func (st Status) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "token-scheduler %s, %s\n", st.Name, st.Now.Format(time.RFC3339))
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) }
-	row("leader", st.leaderText())
-	for _, t := range st.Tasks {
-		row(t.Task, st.taskText(t))
-	}
-	row("tenants", fmt.Sprintf("%d served, %d failing, %d at risk, %d without an owner",
-		st.Tenants.Served, st.Tenants.Failing, st.Tenants.AtRisk, st.Tenants.NoOwner))
-	for _, problem := range st.Problems {
-		row("problem", problem)
-	}
-	if len(st.Failing) > 0 {
-		row()
-		row("tenant", "at risk", "last delivery", "token expires", "failing for", "reason")
-	}
-	for _, f := range st.Failing {
-		row(fmt.Sprint(f.TenantID), yesNo(f.AtRisk), st.When(f.LastDelivery), st.When(f.TokenDies), st.ago(f.Since), f.Reason)
-	}
-	if more := st.More(); more > 0 && len(st.Failing) > 0 {
-		row(fmt.Sprintf("and %d more", more))
+	switch {
+	case st.Tenant != nil:
+		st.writeTenant(w)
+	case st.Query.History:
+		st.writeHistory(w)
+	default:
+		st.writeAll(w)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	return b.String()
 }
 
+// row writes the cells of one line.
+func row(w io.Writer, cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) }
+
+func (st Status) writeAll(w io.Writer) {
+	row(w, "leader", st.leaderText())
+	for _, p := range st.Standbys {
+		row(w, "standby", fmt.Sprintf("%s, version %s, up %s", p, p.Version, st.ago(p.Started)))
+	}
+	for _, t := range st.Tasks {
+		row(w, t.Task, st.taskText(t))
+	}
+	row(w, "tenants", fmt.Sprintf("%d served, %d failing, %d at risk, %d without an owner",
+		st.Tenants.Served, st.Tenants.Failing, st.Tenants.AtRisk, st.Tenants.NoOwner))
+	st.writeProblems(w)
+	for _, r := range st.Reasons[:min(len(st.Reasons), 10)] {
+		row(w, "reason", fmt.Sprintf("%s: %s", tenants(r.Tenants), orOthers(r.Reason)))
+	}
+	if len(st.Failing) > 0 {
+		row(w)
+		row(w, "tenant", "at risk", "last delivery", "token expires", "failing for", "host", "reason")
+	}
+	for _, f := range st.Failing {
+		row(w, fmt.Sprint(f.TenantID), yesNo(f.AtRisk), st.When(f.LastDelivery), st.When(f.TokenExpires), st.ago(f.Since), orDash(f.Host), f.Reason)
+	}
+	if more := st.More(); more > 0 && len(st.Failing) > 0 {
+		row(w, fmt.Sprintf("and %d more", more))
+	}
+}
+
+func (st Status) writeProblems(w io.Writer) {
+	for _, p := range st.Problems {
+		row(w, "problem", p.Text)
+	}
+}
+
+func (st Status) writeTenant(w io.Writer) {
+	t := st.Tenant
+	row(w, "tenant", fmt.Sprint(t.TenantID))
+	if a := t.Account; a != nil {
+		row(w, "host", orDash(a.Host))
+		row(w, "state", orDash(a.State))
+		row(w, "owner", a.ownerText())
+	} else {
+		row(w, "host, state, owner", "not known: "+t.NoAccount)
+	}
+	row(w, "last delivery", st.exactly(t.LastDelivery)+t.byText())
+	row(w, "token expires", st.exactly(t.TokenExpires))
+	row(w, "at risk", yesNo(t.AtRisk))
+	if f := t.Failing; f != nil {
+		row(w, "failing since", st.exactly(f.Since))
+		row(w, "last failure", st.exactly(f.Last))
+		row(w, "reason", f.Reason)
+	} else {
+		row(w, "failing", "no")
+	}
+	st.writeProblems(w)
+}
+
+func (a Account) ownerText() string {
+	if a.OwnerID == 0 {
+		return "none: the tenant has no admin"
+	}
+	return fmt.Sprintf("user %d, %s", a.OwnerID, a.Owner)
+}
+
+func (t *Tenant) byText() string {
+	if t.ServedBy == "" {
+		return ""
+	}
+	return fmt.Sprintf(", by %s in run %s", t.ServedBy, t.RunID)
+}
+
+// mostOnScreen is how many runs are listed.
+const mostOnScreen = 50
+
+func (st Status) writeHistory(w io.Writer) {
+	row(w, "ended", "task", "outcome", "took", "numbers", "by", "run", "error")
+	for _, r := range st.History[:min(len(st.History), mostOnScreen)] {
+		row(w, r.Ended.UTC().Format(time.RFC3339), r.Task, r.Outcome, st.Took(&r), st.Numbers(r), r.By, r.RunID, firstLine(r.Error))
+	}
+	st.writeProblems(w)
+}
+
+// Numbers are what a run did, in words.
+func (Status) Numbers(r ledger.Run) string {
+	if r.Task == "janitor" {
+		return fmt.Sprintf("%d purged, %d kept", r.Counts["purged"], r.Counts["kept"])
+	}
+	text := fmt.Sprintf("%d of %d served, %d failed", r.Counts["delivered"]+r.Counts["already"], r.Counts["tenants"], r.Counts["failed"])
+	if r.Chosen {
+		return text + ", for some tenants by --tenant"
+	}
+	return text
+}
+
 func (st Status) leaderText() string {
-	if st.Leader == nil {
+	switch {
+	case st.RedisAway:
+		return "not known: Redis does not answer"
+	case st.Leader == nil:
 		return "nobody"
 	}
 	return fmt.Sprintf("%s, version %s, up %s", st.Leader, st.Leader.Version, st.ago(st.Leader.Started))
@@ -46,12 +135,12 @@ func (st Status) leaderText() string {
 func (st Status) taskText(t Task) string {
 	var parts []string
 	if t.RunningBy != nil {
-		parts = append(parts, "running on "+t.RunningBy.String())
+		parts = append(parts, "running on "+t.RunningBy.String()+st.Sofar(t))
 	}
 	if t.Last == nil {
 		parts = append(parts, "no run on record")
 	} else {
-		parts = append(parts, fmt.Sprintf("%s %s ago in %s on %s", t.Last.Outcome, st.ago(t.Last.Ended), st.Took(t.Last), t.Last.By))
+		parts = append(parts, fmt.Sprintf("last %s %s ago in %s on %s", t.Last.Outcome, st.ago(t.Last.Ended), st.Took(t.Last), t.Last.By))
 	}
 	if !t.LastComplete.IsZero() {
 		parts = append(parts, "last reached everyone "+st.ago(t.LastComplete)+" ago")
@@ -62,31 +151,41 @@ func (st Status) taskText(t Task) string {
 	return strings.Join(append(parts, "next "+st.When(t.Next)), "; ")
 }
 
-func (st Status) ago(t time.Time) string {
+// Sofar says how far the run at work is; nothing if that is not known.
+func (Status) Sofar(t Task) string {
+	p := t.Progress
+	switch {
+	case p == nil:
+		return ""
+	case p.Total == 0:
+		return fmt.Sprintf(": in this run %d", p.Done)
+	}
+	return fmt.Sprintf(": in this run %d of %d, %d failing", p.Done, p.Total, p.Failing)
+}
+
+// exactly is a time with how long ago it was.
+func (st Status) exactly(t time.Time) string {
 	if t.IsZero() {
 		return "not known"
 	}
-	return short(max(0, st.Now.Sub(t)))
+	return t.UTC().Format(time.RFC3339) + " (" + st.When(t) + ")"
 }
 
-// short formats a duration with at most two units: 3d4h, 5h12m, 7m3s, 1.2s, 40ms.
-func short(d time.Duration) string {
-	switch {
-	case d >= 24*time.Hour:
-		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
-	case d >= time.Minute:
-		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
-	case d >= time.Second:
-		return d.Round(100 * time.Millisecond).String()
+func orDash(text string) string {
+	if text == "" {
+		return "-"
 	}
-	return d.Round(time.Millisecond).String()
+	return text
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "YES"
+func orOthers(reason string) string {
+	if reason == "" {
+		return "other reasons"
 	}
-	return "no"
+	return reason
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
 }

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/ledger"
+)
+
+// presence lets the other processes know that a daemon is there; see [ledger.Ledger].
+type presence interface {
+	Present(ctx context.Context, text string, now time.Time) error
+	Absent(ctx context.Context) error
+}
+
+// present says every few seconds that this daemon is there, until the returned
+// function is called. It is for the status only, so a failure is no more than a line
+// for debugging.
+func (a *app) present(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var saying sync.WaitGroup
+	saying.Go(func() {
+		tick := time.NewTicker(ledger.PresentEvery)
+		defer tick.Stop()
+		for {
+			if err := a.parts.presence.Present(ctx, a.parts.self.Encode(), a.parts.now()); err != nil && ctx.Err() == nil {
+				a.log.Debug("presence not recorded; the status does not show this process", "err", err)
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		saying.Wait()
+		if err := a.parts.presence.Absent(context.WithoutCancel(ctx)); err != nil {
+			a.log.Debug("presence not withdrawn; it runs out by itself", "err", err)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/ledger"
+)
+
+// Tenant is all that is known of one tenant.
+type Tenant struct {
+	TenantID int64 `json:"tenant_id"`
+	// Account is nil if MySQL was not asked, did not answer, or knows no such tenant;
+	// NoAccount says which.
+	Account      *Account  `json:"account,omitempty"`
+	NoAccount    string    `json:"no_account,omitempty"`
+	LastDelivery time.Time `json:"last_delivery,omitzero"`
+	TokenExpires time.Time `json:"token_expires,omitzero"`
+	AtRisk       bool      `json:"at_risk"`
+	// ServedBy is the process that made the last delivery, and RunID its run; empty if
+	// that run is not among the last ones on record.
+	ServedBy string `json:"served_by,omitempty"`
+	RunID    string `json:"run_id,omitempty"`
+	// Failing is nil if no push has failed since the last delivery.
+	Failing *Failing `json:"failing,omitempty"`
+}
+
+// tenant reads what is known of the tenant that was asked for.
+func (r *reading) tenant(ctx context.Context, st *Status) error {
+	id := st.Query.Tenant
+	if id == 0 {
+		return nil
+	}
+	fared, err := r.from.Tenant(ctx, id)
+	if err != nil {
+		return err
+	}
+	risky := st.Now.Add(-r.plan.TokenTTL / 2)
+	t := &Tenant{TenantID: id, LastDelivery: fared.Delivery.At, AtRisk: fared.Delivery.At.Before(risky)}
+	if minted := fared.Delivery.Minted; !minted.IsZero() {
+		t.TokenExpires = minted.Add(r.plan.TokenTTL)
+	}
+	if fared.Failure != nil {
+		f := r.failing(*fared.Failure, risky)
+		t.Failing = &f
+	}
+	t.Account, t.NoAccount = r.account(ctx, id)
+	if t.Failing != nil && t.Account != nil {
+		t.Failing.Host = t.Account.Host
+	}
+	st.Tenant = t
+	return nil
+}
+
+func (r *reading) account(ctx context.Context, id int64) (*Account, string) {
+	if r.o.Accounts == nil {
+		return nil, "MySQL was not asked: DATABASE_URL is not given"
+	}
+	found, err := r.o.Accounts(ctx, []int64{id})
+	account, known := found[id]
+	switch {
+	case err != nil:
+		return nil, "MySQL does not answer"
+	case !known:
+		return nil, "Porta has no tenant with this id"
+	}
+	return &account, ""
+}
+
+// servedBy finds the run that made the last delivery.
+func (t *Tenant) servedBy(history []ledger.Run) {
+	for _, run := range history {
+		if run.Task == "rotate" && !t.LastDelivery.Before(run.Began().Add(-time.Second)) && !t.LastDelivery.After(run.Ended) {
+			t.ServedBy, t.RunID = run.By, run.RunID
+			return
+		}
+	}
+}
+
+// problems says what is wrong with the tenant.
+func (t *Tenant) problems(st Status) (found []string) {
+	name := fmt.Sprintf("tenant %d", t.TenantID)
+	switch {
+	case t.NoAccount != "" && t.Account == nil && t.LastDelivery.IsZero() && t.Failing == nil:
+		found = append(found, fmt.Sprintf("%s: no delivery is on record; %s", name, t.NoAccount))
+	case t.LastDelivery.IsZero():
+		found = append(found, name+": no delivery is on record")
+	case !t.TokenExpires.IsZero() && !t.TokenExpires.After(st.Now):
+		found = append(found, name+": the token at Zync has expired")
+	case t.AtRisk:
+		found = append(found, fmt.Sprintf("%s is at risk: its token expires in %s", name, inWords(t.TokenExpires.Sub(st.Now))))
+	}
+	if t.Failing != nil {
+		found = append(found, fmt.Sprintf("%s has been failing for %s: %s", name, inWords(st.Now.Sub(t.Failing.Since)), t.Failing.Reason))
+	}
+	if t.Account != nil && t.Account.OwnerID == 0 {
+		found = append(found, name+" has no owner: give it an admin in Porta")
+	}
+	return found
+}

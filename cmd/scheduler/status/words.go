@@ -1,0 +1,67 @@
+package status
+
+import (
+	"fmt"
+	"time"
+)
+
+// short formats a duration with at most two units: 3d4h, 5h12m, 7m3s, 1.2s, 40ms.
+func short(d time.Duration) string {
+	switch {
+	case d >= 24*time.Hour:
+		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	case d >= time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Millisecond).String()
+}
+
+// inWords formats a duration for a sentence: 2 days, 3 h 59 min, 19 min, 40 s.
+func inWords(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return fmt.Sprintf("%d s", max(0, d)/time.Second)
+}
+
+// tenants says how many tenants are, or do, something.
+func tenants(n int) string {
+	if n == 1 {
+		return "1 tenant"
+	}
+	return fmt.Sprintf("%d tenants", n)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "YES"
+	}
+	return "no"
+}
+
+// When formats a time relative to the status's own.
+func (st Status) When(t time.Time) string {
+	switch {
+	case t.IsZero():
+		return "not known"
+	case t.After(st.Now):
+		return "in " + short(t.Sub(st.Now))
+	}
+	return short(st.Now.Sub(t)) + " ago"
+}
+
+func (st Status) ago(t time.Time) string {
+	if t.IsZero() {
+		return "not known"
+	}
+	return short(max(0, st.Now.Sub(t)))
+}
