@@ -11,6 +11,7 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/logging"
 	"github.com/token-scheduler/token-scheduler/secret"
+	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 // closeLog is how long the program waits at its end for the log's reader.
@@ -42,13 +43,17 @@ func isJournal() bool {
 	return err == nil && is
 }
 
-// inUTC writes times in UTC and durations as people read them.
+// inUTC writes times in UTC, and durations and errors as people read them.
 func inUTC(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindTime:
 		a.Value = slog.StringValue(a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z"))
 	case slog.KindDuration:
 		a.Value = slog.StringValue(a.Value.Duration().String())
+	case slog.KindAny:
+		if err, is := a.Value.Any().(error); is && err != nil {
+			a.Value = slog.AnyValue(tasks.InPlainWords(err))
+		}
 	default:
 	}
 	return a

@@ -40,7 +40,7 @@ func printReports(w io.Writer, reports []tasks.Report, asJSON bool) error {
 }
 
 func writeLine(w io.Writer, report tasks.Report) {
-	_, _ = fmt.Fprintf(w, "%s: %s in %s", report.Task, report.Outcome, report.Duration.Round(time.Millisecond))
+	_, _ = fmt.Fprintf(w, "%s: %s in %s%s", report.Task, report.Outcome, report.Duration.Round(time.Millisecond), dryRun(report))
 	for _, count := range report.Result.Counts {
 		_, _ = fmt.Fprintf(w, ", %s %d", strings.ReplaceAll(count.Name, "_", " "), count.N)
 	}
@@ -49,11 +49,19 @@ func writeLine(w io.Writer, report tasks.Report) {
 
 func writeTable(w io.Writer, report tasks.Report) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(table, "%s\t%s in %s\n", report.Task, report.Outcome, report.Duration.Round(time.Millisecond))
+	_, _ = fmt.Fprintf(table, "%s\t%s in %s%s\n", report.Task, report.Outcome, report.Duration.Round(time.Millisecond), dryRun(report))
 	for _, count := range report.Result.Counts {
 		_, _ = fmt.Fprintf(table, "  %s\t%d\n", strings.ReplaceAll(count.Name, "_", " "), count.N)
 	}
 	_ = table.Flush() // a strings.Builder takes everything
+}
+
+// dryRun says that a report is of a dry run.
+func dryRun(report tasks.Report) string {
+	if report.DryRun {
+		return " (dry run: nothing was written; the numbers are what would be done)"
+	}
+	return ""
 }
 
 // nextSteps says what to do after a run that has not served everyone.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
+	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 // Result of a test.
@@ -68,11 +69,22 @@ func (c *check) ok(name, format string, args ...any) {
 }
 
 func (c *check) warn(name, advice, format string, args ...any) {
+	plainly(args)
 	c.add(Finding{Check: name, Result: Warning, Found: fmt.Sprintf(format, args...), Advice: advice})
 }
 
 func (c *check) fail(name, advice, format string, args ...any) {
+	plainly(args)
 	c.add(Finding{Check: name, Result: Failure, Found: fmt.Sprintf(format, args...), Advice: advice})
+}
+
+// plainly lets errors among args say time-out where a deadline has passed.
+func plainly(args []any) {
+	for i, arg := range args {
+		if err, is := arg.(error); is {
+			args[i] = tasks.InPlainWords(err)
+		}
+	}
 }
 
 // configuration returns whether anything else can be tested.
