@@ -53,10 +53,10 @@ func (st Status) When(t time.Time) string {
 	switch {
 	case t.IsZero():
 		return "not known"
-	case t.After(st.Now):
+	case t.Sub(st.Now) >= time.Second:
 		return "in " + short(t.Sub(st.Now))
 	}
-	return short(st.Now.Sub(t)) + " ago"
+	return short(max(0, st.Now.Sub(t))) + " ago" // the status's own time has whole seconds
 }
 
 func (st Status) ago(t time.Time) string {
