@@ -152,3 +152,37 @@ func TestShortDurations(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusWithoutRedis: a daemon that goes on without Redis says what it does by
+// itself, and nothing of what only Redis knows.
+func TestStatusWithoutRedis(t *testing.T) {
+	now := time.Now().UTC()
+	w := newWorld(t, now)
+	_ = w.redis.Close()
+	st, err := w.Read(t.Context(), Query{Limit: ListOnPage})
+	if err == nil || !st.RedisAway || len(st.Problems) != 1 || len(st.Tasks) != 0 {
+		t.Errorf("with nothing in memory: %+v, %v", st, err)
+	}
+	memory := ledger.NewMemory("here:1")
+	w.o.Memory, w.o.Self = memory, Process{Host: "here", PID: 1}
+	if st, _ = w.Read(t.Context(), Query{Limit: ListOnPage}); len(st.Problems) != 1 {
+		t.Errorf("before it has gone alone: problems %q", st.Problems)
+	}
+	for _, err := range []error{
+		memory.Record(t.Context(), map[int64]ledger.Delivery{1: {At: now, Minted: now}}, map[int64]string{2: "zync answered 500"}, now),
+		memory.RecordRun(t.Context(), ledger.Run{Task: tasks.Rotate, Outcome: "partial", Complete: true, Ended: now, Counts: map[string]int{"tenants": 2, "delivered": 1}}),
+		memory.RecordProgress(t.Context(), tasks.Rotate, ledger.Progress{Done: 1, Total: 2}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err = w.Read(t.Context(), Query{Limit: ListOnPage})
+	rotate := st.task(tasks.Rotate)
+	if err == nil || rotate.Last == nil || rotate.RunningBy == nil || rotate.Progress == nil || st.Tenants.Served != 1 || len(st.Failing) != 1 {
+		t.Errorf("what it did by itself: %+v, %v", st, err)
+	}
+	if !says(st, "under MySQL's lock alone") || !says(st, "1 tenant failing") || says(st, "nobody leads") {
+		t.Errorf("problems %q", st.Problems)
+	}
+}
