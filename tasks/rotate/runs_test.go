@@ -427,7 +427,7 @@ func TestLostTokensAreNoticed(t *testing.T) {
 		}
 		run := tasks.Run{
 			Window:   tasks.Window{Start: time.Now().Truncate(time.Hour), End: time.Now().Truncate(time.Hour).Add(time.Hour)},
-			Progress: func(int, int) {}, Log: slog.New(slog.DiscardHandler),
+			Progress: func(tasks.Progress) {}, Log: slog.New(slog.DiscardHandler),
 		}
 		r, err := rotation.Mend(ids).Run(t.Context(), run)
 		if err != nil || !r.Chosen {
