@@ -67,7 +67,7 @@ func (l *Ledger) deliveriesOf(ctx context.Context, ids []int64) ([]Delivery, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	values, err := l.client.HMGet(ctx, l.deliveries(), fields(ids)...).Result()
+	values, err := l.hmget(ctx, l.deliveries(), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}
@@ -91,25 +91,33 @@ func (l *Ledger) Record(ctx context.Context, delivered map[int64]Delivery, faile
 	if err != nil {
 		return err
 	}
-	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		if len(delivered) > 0 {
-			pairs, ids := make([]any, 0, 2*len(delivered)), make([]int64, 0, len(delivered))
-			for id, d := range delivered {
-				pairs = append(pairs, strconv.FormatInt(id, 10), d.format())
-				ids = append(ids, id)
-			}
-			pipe.HSet(ctx, l.deliveries(), pairs...)
-			pipe.HDel(ctx, l.failures(), fields(ids)...)
-		}
-		if len(failures) > 0 {
-			pipe.HSet(ctx, l.failures(), failures...)
-		}
-		return nil
-	})
+	err = l.on(ctx, hashType, func() error {
+		_, err := l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			l.note(ctx, pipe, delivered, failures)
+			return nil
+		})
+		return err
+	}, l.deliveries(), l.failures())
 	if err != nil {
 		return fmt.Errorf("record deliveries: %w", err)
 	}
 	return nil
+}
+
+// note queues the commands of [Ledger.Record].
+func (l *Ledger) note(ctx context.Context, pipe redis.Pipeliner, delivered map[int64]Delivery, failures []any) {
+	if len(delivered) > 0 {
+		pairs, ids := make([]any, 0, 2*len(delivered)), make([]int64, 0, len(delivered))
+		for id, d := range delivered {
+			pairs = append(pairs, strconv.FormatInt(id, 10), d.format())
+			ids = append(ids, id)
+		}
+		pipe.HSet(ctx, l.deliveries(), pairs...)
+		pipe.HDel(ctx, l.failures(), fields(ids)...)
+	}
+	if len(failures) > 0 {
+		pipe.HSet(ctx, l.failures(), failures...)
+	}
 }
 
 // Forget removes deliveries and failures from before a time. Most of them belong to

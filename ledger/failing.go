@@ -53,7 +53,7 @@ func (l *Ledger) sinceWhen(ctx context.Context, failed map[int64]string, now tim
 	for id := range failed {
 		ids = append(ids, id)
 	}
-	known, err := l.client.HMGet(ctx, l.failures(), fields(ids)...).Result()
+	known, err := l.hmget(ctx, l.failures(), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read failures: %w", err)
 	}

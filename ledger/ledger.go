@@ -26,6 +26,7 @@ type Ledger struct {
 	client redis.UniversalClient
 	prefix string
 	by     string
+	told   func(*ForeignError) // see MoveAside; nil leaves what is not ours alone
 }
 
 // New returns the ledger whose keys begin with prefix. by is the name of the process
@@ -33,6 +34,13 @@ type Ledger struct {
 func New(client redis.UniversalClient, prefix, by string) *Ledger {
 	return &Ledger{client: client, prefix: prefix, by: by}
 }
+
+// The types of the keys, in Redis's words.
+const (
+	hashType   = "hash"
+	listType   = "list"
+	stringType = "string"
+)
 
 func (l *Ledger) deliveries() string { return l.prefix + "deliveries" }
 func (l *Ledger) failures() string   { return l.prefix + "failures" }
@@ -45,7 +53,11 @@ func (l *Ledger) resume() string     { return l.prefix + "resume" }
 func (l *Ledger) Resume(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	text, err := l.client.Get(ctx, l.resume()).Result()
+	var text string
+	err := l.on(ctx, stringType, func() (err error) {
+		text, err = l.client.Get(ctx, l.resume()).Result()
+		return err
+	}, l.resume())
 	if errors.Is(err, redis.Nil) {
 		return 0, nil
 	}
@@ -76,7 +88,12 @@ func (l *Ledger) scan(ctx context.Context, key string, visit func(ctx context.Co
 	var cursor uint64
 	for {
 		call, cancel := context.WithTimeout(ctx, callTimeout)
-		pairs, next, err := l.client.HScan(call, key, cursor, "", scanPage).Result()
+		var pairs []string
+		var next uint64
+		err := l.on(call, hashType, func() (err error) {
+			pairs, next, err = l.client.HScan(call, key, cursor, "", scanPage).Result()
+			return err
+		}, key)
 		if err == nil {
 			err = visit(call, pairs)
 		}
@@ -88,6 +105,15 @@ func (l *Ledger) scan(ctx context.Context, key string, visit func(ctx context.Co
 			return nil
 		}
 	}
+}
+
+// hmget reads the fields of tenants from a hash, in the order of ids.
+func (l *Ledger) hmget(ctx context.Context, key string, ids []int64) (values []any, err error) {
+	err = l.on(ctx, hashType, func() (err error) {
+		values, err = l.client.HMGet(ctx, key, fields(ids)...).Result()
+		return err
+	}, key)
+	return values, err
 }
 
 func fields(ids []int64) []string {

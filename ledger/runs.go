@@ -75,35 +75,57 @@ func (l *Ledger) RecordRun(ctx context.Context, run Run) error {
 	if err != nil {
 		return fmt.Errorf("encode run: %w", err)
 	}
-	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.LPush(ctx, l.history(), encoded)
-		pipe.LTrim(ctx, l.history(), 0, historyLength-1)
-		pipe.HDel(ctx, l.runs(), run.Task+progressField)
-		if run.Chosen {
-			return nil
-		}
-		values := []any{run.Task, encoded}
-		times := run.Times()
-		if !times.Complete.IsZero() {
-			values = append(values, run.Task+completeField, formatTime(times.Complete))
-		}
-		if !times.Success.IsZero() {
-			values = append(values, run.Task+successField, formatTime(times.Success))
-		}
-		pipe.HSet(ctx, l.runs(), values...)
-		return nil
-	})
-	if err != nil {
+	if err := l.recordLast(ctx, run, encoded); err != nil {
 		return fmt.Errorf("record run: %w", err)
 	}
+	if err := l.recordHistory(ctx, encoded); err != nil {
+		return fmt.Errorf("record run in the history: %w", err)
+	}
 	return nil
+}
+
+// recordLast notes the task's last run and its times, and ends its progress.
+func (l *Ledger) recordLast(ctx context.Context, run Run, encoded []byte) error {
+	values := []any{run.Task, encoded}
+	times := run.Times()
+	if !times.Complete.IsZero() {
+		values = append(values, run.Task+completeField, formatTime(times.Complete))
+	}
+	if !times.Success.IsZero() {
+		values = append(values, run.Task+successField, formatTime(times.Success))
+	}
+	return l.on(ctx, hashType, func() error {
+		_, err := l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			pipe.HDel(ctx, l.runs(), run.Task+progressField)
+			if !run.Chosen {
+				pipe.HSet(ctx, l.runs(), values...)
+			}
+			return nil
+		})
+		return err
+	}, l.runs())
+}
+
+func (l *Ledger) recordHistory(ctx context.Context, encoded []byte) error {
+	return l.on(ctx, listType, func() error {
+		_, err := l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			pipe.LPush(ctx, l.history(), encoded)
+			pipe.LTrim(ctx, l.history(), 0, historyLength-1)
+			return nil
+		})
+		return err
+	}, l.history())
 }
 
 // Tasks returns what is known about the runs of each task.
 func (l *Ledger) Tasks(ctx context.Context, tasks ...string) (map[string]Task, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	values, err := l.client.HGetAll(ctx, l.runs()).Result()
+	var values map[string]string
+	err := l.on(ctx, hashType, func() (err error) {
+		values, err = l.client.HGetAll(ctx, l.runs()).Result()
+		return err
+	}, l.runs())
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}
@@ -126,7 +148,11 @@ func (l *Ledger) Tasks(ctx context.Context, tasks ...string) (map[string]Task, e
 func (l *Ledger) History(ctx context.Context) ([]Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	values, err := l.client.LRange(ctx, l.history(), 0, historyLength-1).Result()
+	var values []string
+	err := l.on(ctx, listType, func() (err error) {
+		values, err = l.client.LRange(ctx, l.history(), 0, historyLength-1).Result()
+		return err
+	}, l.history())
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
