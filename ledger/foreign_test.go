@@ -37,7 +37,7 @@ func (l *Ledger) uses(t *testing.T) map[string]map[string]func() error {
 		l.failures(): {
 			"record a delivery": func() error { return l.Record(ctx, map[int64]Delivery{1: {At: now}}, nil, now) },
 			"record a failure":  func() error { return l.Record(ctx, nil, map[int64]string{1: "no"}, now) },
-			"read":              func() error { _, _, _, err := l.Failures(ctx, now, now, 9); return err },
+			"read":              func() error { _, err := l.Failures(ctx, Ask{}); return err },
 			"forget":            func() error { return l.Forget(ctx, now) },
 		},
 		l.runs(): {

@@ -109,7 +109,10 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 	}
 	self := status.ThisProcess(version, planOf(cfg), utcNow())
 	self.ByHand = cfg.ByHand.RunOnce
-	book := ledger.New(client, cfg.KeyPrefix(), self.String())
+	book := ledger.New(client, cfg.KeyPrefix(), self.String()).MoveAside(func(f *ledger.ForeignError) {
+		log.Error("another program has written to a key of the ledger; its value was moved aside and the ledger begins anew: who is known to be served is rotated once more",
+			"key", f.Key, "type", f.Type, "moved_to", f.Aside)
+	})
 	tenants := db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin)
 	shown := statusOptions(cfg, client, book, scrub)
 	shown.Self, shown.Accounts = self, accounts(tenants)
