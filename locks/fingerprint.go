@@ -35,6 +35,18 @@ func Fingerprint(ctx context.Context, client redis.Cmdable, prefix, mine string)
 	return "", &Error{Kind: Wrong, text: "key " + key + " does not exist and can't be written"}
 }
 
+// Recorded returns the fingerprint that stands beside the keys of a prefix, and ""
+// where there is none. It writes nothing.
+func Recorded(ctx context.Context, client redis.Cmdable, prefix string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	theirs, err := client.GetRange(ctx, prefix+portaKey, 0, maxValue-1).Result()
+	if err != nil {
+		return "", fmt.Errorf("read fingerprint %s: %w", prefix+portaKey, err)
+	}
+	return theirs, nil
+}
+
 // Adopt makes the keys of a prefix belong to the Porta with the fingerprint mine. The
 // ledger still has the tenants of the other Porta, so the caller must remove it first.
 func Adopt(ctx context.Context, client redis.Cmdable, prefix, mine string) error {
