@@ -87,6 +87,7 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 		Missing:     p.tenants.Missing,
 		Newest:      p.tenants.Newest,
 		Identity:    p.tenants.Identity,
+		Strays:      p.tenants.Strays,
 		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return p.openWriter(ctx, tasks.Rotate) },
 		Ledger:      p.ledger,
 		Bookmark:    p.ledger,

@@ -48,6 +48,7 @@ type tenants interface {
 	Missing(ctx context.Context, digests []secret.Text) ([]int, error)
 	Newest(ctx context.Context, owners []int64) (map[int64]time.Time, error)
 	Identity(ctx context.Context) (db.Identity, error)
+	Strays(ctx context.Context) ([]int64, error)
 }
 
 // portaTenants are Porta's tenants and tokens in MySQL.

@@ -22,6 +22,8 @@ type memory struct {
 	tenants map[int64]*remembered
 	// ownerless is what the log last said of tenants without an owner.
 	ownerless string
+	strays    string    // the same of accounts that a rotation leaves out
+	straysAt  time.Time // the window in which they were last looked for
 }
 
 // remembered is what is known of a tenant that was not served.

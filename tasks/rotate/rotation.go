@@ -67,8 +67,11 @@ type Options struct {
 	// [Rotation.Lost].
 	Newest   func(ctx context.Context, owners []int64) (map[int64]time.Time, error)
 	Identity func(ctx context.Context) (db.Identity, error)
-	Metrics  *Metrics
-	Now      func() time.Time
+	// Strays returns accounts that a rotation leaves out though they are providers, see
+	// [db.Tenants.Strays]; nil looks for none.
+	Strays  func(ctx context.Context) ([]int64, error)
+	Metrics *Metrics
+	Now     func() time.Time
 
 	TTL         time.Duration // of a token; whole seconds
 	Concurrency int           // pushes at a time; zero finds out how many help
@@ -130,6 +133,7 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 		e.tally.grouped.log(run.Log)
 	}
 	e.logAtRisk()
+	r.logStrays(ctx, run)
 	return result, err
 }
 

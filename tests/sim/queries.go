@@ -59,6 +59,11 @@ func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 	return found, err
 }
 
+// Strays are accounts that rotate leaves out; there are none.
+func (p *Porta) Strays(ctx context.Context) ([]int64, error) {
+	return nil, p.query(ctx, func(*portaData) error { return nil })
+}
+
 // Missing implements the look for lost tokens of rotate.
 func (p *Porta) Missing(ctx context.Context, digests []secret.Text) (missing []int, err error) {
 	err = p.query(ctx, func(d *portaData) error {
