@@ -31,6 +31,15 @@ func Definite(err error) bool {
 	return errors.Is(err, ErrNoMaster) || errors.Is(err, mysql.ErrNoTLS)
 }
 
+// LacksRight tells whether err is the answer that this user lacks a right.
+func LacksRight(err error) bool {
+	switch number(err) {
+	case 1044, 1142, 1143, 1227, 1370:
+		return true
+	}
+	return false
+}
+
 // ReadOnly tells whether the server takes no writes now: it is a replica, a primary
 // that was demoted, Aurora's old writer, or a Galera node without a quorum. The error
 // passes when the connection reaches the new primary.

@@ -40,8 +40,8 @@ func TestCheckOfASoundInstallation(t *testing.T) {
 		t.Errorf("exit code %d, %d findings", code, len(findings))
 	}
 	for _, f := range findings {
-		// The seed has old tokens, and the loopback needs no TLS.
-		expected := slices.Contains([]string{"sync tokens", "mysql tls"}, f.Check)
+		// The seed has old tokens and a tenant without a date, and the loopback needs no TLS.
+		expected := slices.Contains([]string{"sync tokens", "tenants' dates", "mysql tls"}, f.Check)
 		if f.Result == "failure" || (f.Result == "warning") != expected {
 			t.Errorf("%+v", f)
 		}
@@ -79,8 +79,44 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		}
 	}
 	for name, b := range map[string]breakage{
-		"schedule":           {"configuration", "failure", "ROTATE_SCHEDULE", env("ROTATE_SCHEDULE", "every now and then"), nil},
-		"ttl":                {"configuration", "failure", "TOKEN_TTL", env("TOKEN_TTL", "90m"), nil},
+		"schedule": {"configuration", "failure", "ROTATE_SCHEDULE", env("ROTATE_SCHEDULE", "every now and then"), nil},
+		"ttl":      {"configuration", "failure", "TOKEN_TTL", env("TOKEN_TTL", "90m"), nil},
+		"stray tenants": {"stray tenants", "warning", "master's: 3 4", nil, func(w *world) {
+			w.exec("UPDATE accounts SET provider_account_id = 2 WHERE id IN (3, 4)")
+		}},
+		"host with a port": {"tenants' hosts", "warning", "self_domain: 3", nil, func(w *world) {
+			w.exec("UPDATE accounts SET self_domain = 'a.example.com:3000' WHERE id = 3")
+		}},
+		"no date": {"tenants' dates", "warning", "NULL: 3", nil, func(w *world) {
+			w.exec("SET STATEMENT sql_mode = '' FOR UPDATE accounts SET created_at = '0000-00-00' WHERE id = 3")
+			w.exec("UPDATE accounts SET created_at = NULL WHERE id = 4")
+		}},
+		"one connection": {"mysql connections", "failure", "needs 2", nil, func(w *world) {
+			w.exec("ALTER USER " + w.porta.Name + "@'%' WITH MAX_USER_CONNECTIONS 1")
+		}},
+		"three connections": {"mysql connections", "warning", "need 4", nil, func(w *world) {
+			w.exec("ALTER USER " + w.porta.Name + "@'%' WITH MAX_USER_CONNECTIONS 3")
+		}},
+		"statements": {"statement: purge expired tokens", "failure", "Error 1142", nil, revoke("DELETE", "access_tokens")},
+		"nobody approved": {"porta", "warning", "no tenant is approved", nil, func(w *world) {
+			w.exec("UPDATE accounts SET state = 'suspended'")
+		}},
+		"the master alone approved": {"porta", "ok", "tenant 1 ", nil, func(w *world) {
+			w.exec("UPDATE accounts SET state = 'suspended' WHERE id > 1")
+		}},
+		"another Porta": {"redis owner", "failure", "other.example.com", nil, func(w *world) {
+			w.set("porta", "other.example.com/system/0123456789ab")
+		}},
+		"another type at a lease": {"redis lease", "failure", "run:rotate", nil, func(w *world) {
+			must(w.t, w.redis().LPush(w.t.Context(), w.key("run:rotate"), "x").Err())
+		}},
+		"a lease without an end": {"redis lease", "warning", "has no end", nil, func(w *world) { w.set("leader", "x") }},
+		"another type in the ledger": {"redis ledger", "warning", "deliveries holds a value of type string", nil, func(w *world) {
+			w.set("deliveries", "x")
+		}},
+		"another type in the history": {"redis ledger", "warning", "history holds a value of type string", nil, func(w *world) {
+			w.set("history", "x")
+		}},
 		"mysql away":         {"mysql", "failure", "connect", env("DATABASE_URL", "mysql2://a:b@127.0.0.1:1/c"), nil},
 		"mysql password":     {"mysql", "failure", "1045", nil, func(w *world) { w.exec("SET PASSWORD FOR " + w.porta.Name + "@'%' = PASSWORD('other')") }},
 		"no table":           {"table users", "failure", "missing", nil, func(w *world) { w.exec("DROP TABLE users") }},
@@ -111,6 +147,14 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 			w.expectFinding(b.env, b.check, b.result, b.found)
 		})
 	}
+}
+
+// key is the name of one of the scheduler's keys on Redis.
+func (w *world) key(name string) string { return "token-scheduler:{" + w.porta.Name + "}:" + name }
+
+func (w *world) set(name, value string) {
+	w.t.Helper()
+	must(w.t, w.redis().Set(w.t.Context(), w.key(name), value, 0).Err())
 }
 
 // expectFinding runs a check and looks for one of its lines.
@@ -147,14 +191,21 @@ func TestCheckOfAnotherServer(t *testing.T) {
 	w.exec("SET GLOBAL init_connect = 'SET timestamp = UNIX_TIMESTAMP() + 72000'")
 	w.expectFinding(nil, "clock", "failure", "more than half")
 	w.exec("SET GLOBAL init_connect = ''")
+	w.exec("SET GLOBAL sql_select_limit = 20")
+	w.expectFinding(nil, "mysql defaults", "warning", "sql_select_limit")
+	w.exec("SET GLOBAL sql_select_limit = DEFAULT")
 	holder, err := p.DB.Conn(t.Context())
 	must(t, err)
 	_, err = holder.ExecContext(t.Context(), "SELECT GET_LOCK(?, 0)", db.LockName(p.Name, "check"))
 	must(t, err)
 	w.expectFinding(nil, "lock", "failure", "another")
+	_, err = holder.ExecContext(t.Context(), "SELECT RELEASE_LOCK(?), GET_LOCK(?, 0)", db.LockName(p.Name, "check"), db.LockName(p.Name, "rotate"))
+	must(t, err)
+	w.expectFinding(nil, "lock of rotate", "ok", "held by connection")
 	must(t, holder.Close())
 	w.exec("SET GLOBAL read_only = 1")
-	w.expectFinding(nil, "mysql read_only", "failure", "read-only")
+	w.expectFinding(nil, "mysql read_only", "failure", "see its read_only")
+	w.expectFinding(nil, "mysql read_only", "failure", "no right is missing")
 	must(t, p.DB.Close())
 }
 
@@ -169,12 +220,12 @@ func TestCheckOfAnotherRedis(t *testing.T) {
 	acl := []any{"ACL", "SETUSER", "scheduler", "on", ">pw", "~token-scheduler:*", "+@read", "+@write", "+@scripting", "+@connection"}
 	must(t, client.Do(t.Context(), acl...).Err())
 	env := map[string]string{"REDIS_USERNAME": "scheduler", "REDIS_PASSWORD": "pw"}
-	w.expectFinding(env, "redis ledger", "ok", "can be recorded")
+	w.expectFinding(env, "redis ledger", "ok", "each command")
 	w.expectFinding(env, "redis eviction", "ok", "may not read")
 	must(t, client.Do(t.Context(), "ACL", "SETUSER", "scheduler", "-@scripting").Err())
 	w.expectFinding(env, "redis lease", "failure", "NOPERM")
-	must(t, client.Do(t.Context(), "ACL", "SETUSER", "scheduler", "+@scripting", "-hset").Err())
-	w.expectFinding(env, "redis ledger", "failure", "NOPERM")
+	must(t, client.Do(t.Context(), "ACL", "SETUSER", "scheduler", "+@scripting", "-hmget").Err())
+	w.expectFinding(env, "redis ledger", "failure", "HMGET is refused")
 	must(t, client.Do(t.Context(), "REPLICAOF", "127.0.0.1", "1").Err())
 	w.expectFinding(nil, "redis lease", "failure", "READONLY")
 }

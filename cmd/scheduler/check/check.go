@@ -57,6 +57,8 @@ type check struct {
 	cfg      config.Config
 	findings []Finding
 	found    func(Finding)
+	// fingerprint is that of Porta's database; empty where it can't be read.
+	fingerprint string
 }
 
 func (c *check) add(f Finding) {

@@ -1,15 +1,12 @@
 package check
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
-	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
@@ -27,7 +24,7 @@ func (c *check) mysql(ctx context.Context) {
 	began := time.Now()
 	server, err := inspector.Server(ctx)
 	if err != nil {
-		c.fail("mysql", "check that the server is up and can be reached, and that user, password and database are right", "%v", err)
+		c.failSQL("mysql", "check that the server is up and can be reached, and that user, password and database are right", err)
 		return
 	}
 	if supported(server.Version) {
@@ -35,19 +32,39 @@ func (c *check) mysql(ctx context.Context) {
 	} else {
 		c.warn("mysql", "use MySQL 8.0 or later, or MariaDB 10.6 or later", "version %s", server.Version)
 	}
-	c.encryption(server)
-	c.writes(server)
-	c.binaryLog(server)
+	c.server(server)
 	complete := c.tables(ctx, inspector)
 	c.trigger(ctx, inspector)
 	c.grants(ctx, inspector, server.ReadOnly)
-	c.lock(ctx, pool)
+	c.lock(ctx, inspector, pool, complete && server.Connections != 1)
 	if complete {
 		tenants := db.NewTenants(pool, c.cfg.Porta.ImpersonationAdmin)
 		c.tenants(ctx, inspector, tenants)
+		c.leftOut(ctx, tenants)
 		c.tokens(ctx, inspector)
 		c.porta(ctx, tenants)
+		c.fingerprint, _ = db.Fingerprint(ctx, pool)
 	}
+}
+
+// server says what the server's own settings mean for a run.
+func (c *check) server(s db.Server) {
+	c.encryption(s)
+	c.writes(s)
+	c.binaryLog(s)
+	c.cluster(s)
+	c.connections(s)
+	c.defaults(s)
+}
+
+// failSQL says what to do about an error of MySQL; advice is for the errors of which
+// nothing more is known.
+func (c *check) failSQL(name, advice string, err error) {
+	c.fail(name, cmp.Or(db.Advice(err), advice), "%v", err)
+}
+
+func (c *check) warnSQL(name string, err error) {
+	c.warn(name, cmp.Or(db.Advice(err), howToRead), "%v", err)
 }
 
 func (c *check) encryption(s db.Server) {
@@ -63,11 +80,20 @@ func (c *check) encryption(s db.Server) {
 }
 
 func (c *check) writes(s db.Server) {
-	if s.ReadOnly {
-		c.fail("mysql read_only", "name the primary in --database-url", "the server is read-only: a replica?")
+	if !s.ReadOnly {
+		c.ok("mysql read_only", "the server takes writes")
 		return
 	}
-	c.ok("mysql read_only", "the server takes writes")
+	advice := "name the primary in --database-url"
+	for _, by := range s.ReadOnlyBy {
+		switch by {
+		case "innodb_read_only":
+			advice = "name the primary in --database-url; on Aurora that is the cluster's writer endpoint"
+		case "wsrep_ready":
+			advice = "this Galera node has no quorum or is not ready: connect to one that is, or restore the cluster"
+		}
+	}
+	c.fail("mysql read_only", advice, "the server is read-only, no right is missing: see its %s", strings.Join(s.ReadOnlyBy, ", "))
 }
 
 func (c *check) binaryLog(s db.Server) {
@@ -82,88 +108,52 @@ func (c *check) binaryLog(s db.Server) {
 	}
 }
 
-// tables returns whether all tables and columns are there.
-func (c *check) tables(ctx context.Context, inspector *db.Inspector) bool {
-	complete := true
-	for _, table := range db.Tables() {
-		missing, err := inspector.MissingColumns(ctx, table)
-		switch {
-		case err != nil:
-			c.fail("table "+table, howToRead, "%v", err)
-		case len(missing) > 0:
-			c.fail("table "+table, "check that this is Porta's database, and that this user may read the table",
-				"missing or not visible: %s", strings.Join(missing, ", "))
-		default:
-			c.ok("table "+table, "every column that is used is there")
-			continue
-		}
-		complete = false
-	}
-	return complete
-}
-
-func (c *check) trigger(ctx context.Context, inspector *db.Inspector) {
-	has, err := inspector.HasTrigger(ctx)
+// cluster says what the writer's lock is worth.
+func (c *check) cluster(s db.Server) {
 	switch {
-	case err != nil:
-		c.warn("trigger", howToRead, "%v", err)
-	case has:
-		c.ok("trigger", "access_tokens_tenant_id is there")
+	case s.Cluster == "":
+		c.ok("mysql cluster", "none: the writer's lock, GET_LOCK, is the whole server's")
+	case s.Members == 1:
+		c.ok("mysql cluster", "%s with one member", s.Cluster)
 	default:
-		c.warn("trigger", "nothing, if this user lacks the right TRIGGER, which is needed to see it; otherwise run Porta's rake db:procedures",
-			"access_tokens_tenant_id is not visible; the scheduler does not need it, but Porta's own rows do")
+		c.warn("mysql cluster", "have all schedulers write through the same node: one host in DATABASE_URL, or a proxy that sends them all to one",
+			"%s; the writer's lock, GET_LOCK, holds on one node only, and does not stop a scheduler on another", members(s))
 	}
 }
 
-func (c *check) grants(ctx context.Context, inspector *db.Inspector, readOnly bool) {
-	database := "the database"
-	if cfg, err := db.ParseURL(c.cfg.Database.URL); err == nil {
-		database = cfg.DBName
+// members is as "Galera with 3 members".
+func members(s db.Server) string {
+	if s.Members == 0 {
+		return s.Cluster
 	}
-	for _, grant := range db.Grants() {
-		if readOnly && grant.Right != "SELECT" {
-			continue // a read-only server refuses everybody
-		}
-		name := "grant " + grant.String()
-		if err := inspector.TryGrant(ctx, grant); err != nil {
-			advice := fmt.Sprintf("as an administrator of MySQL: GRANT %s ON %s.%s TO this user", grant.Right, database, grant.Table)
-			c.fail(name, advice, "%v", err)
-		} else {
-			c.ok(name, "given")
-		}
+	return fmt.Sprintf("%s with %d members", s.Cluster, s.Members)
+}
+
+// Connections that are needed at a time: by a run, and by the daemon's two tasks.
+const (
+	forARun   = 2
+	forDaemon = 4
+)
+
+func (c *check) connections(s db.Server) {
+	const advice = "raise this user's limit: ALTER USER … WITH MAX_USER_CONNECTIONS 8"
+	switch n := s.Connections; {
+	case n == 0:
+		c.ok("mysql connections", "this user has no limit of its own")
+	case n < forARun:
+		c.fail("mysql connections", advice, "this user may have %d at a time, and a run needs %d", n, forARun)
+	case n < forDaemon:
+		c.warn("mysql connections", advice, "this user may have %d at a time; a rotation and a purge at the same time need %d", n, forDaemon)
+	default:
+		c.ok("mysql connections", "this user may have %d at a time", n)
 	}
 }
 
-// lock opens a writer as a task does, under a name that no task uses.
-func (c *check) lock(ctx context.Context, pool *sqlx.DB) {
-	writer, err := db.NewWriters(pool, db.WriterOptions{
-		Task: "check", LeaseLife: config.LeaseLife, MaxSkew: 100 * 365 * 24 * time.Hour,
-	}).Open(ctx)
-	if err != nil {
-		advice := "connect to MySQL without a proxy that shares connections between clients"
-		if errors.Is(err, db.ErrFenced) {
-			advice = "another --check runs; try again"
-		}
-		c.fail("lock", advice, "%v", err)
+func (c *check) defaults(s db.Server) {
+	if len(s.Odd) == 0 {
+		c.ok("mysql defaults", "no unusual default changes what statements mean")
 		return
 	}
-	skew := writer.Skew()
-	if err := writer.Close(); err != nil {
-		c.warn("lock", "nothing: MySQL frees it by itself", "%v", err)
-	} else {
-		c.ok("lock", "GET_LOCK holds on its connection")
-	}
-	c.clock(skew)
-}
-
-func (c *check) clock(skew time.Duration) {
-	found := fmt.Sprintf("MySQL's is %s from ours", skew.Abs().Round(time.Millisecond))
-	switch {
-	case skew.Abs() > c.cfg.Schedule.TokenTTL/2:
-		c.fail("clock", "synchronise both by NTP: no rotation will write", "%s, more than half a token's life", found)
-	case skew.Abs() > config.TolerableSkew:
-		c.warn("clock", "synchronise both by NTP", "%s", found)
-	default:
-		c.ok("clock", "%s", found)
-	}
+	c.warn("mysql defaults", "nothing for the scheduler, which sets them anew in its sessions; check that Porta wants them",
+		"unusual: %s", strings.Join(s.Odd, ", "))
 }

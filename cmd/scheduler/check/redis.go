@@ -1,16 +1,19 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
-	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 )
+
+// slowRedis is how long an answer of Redis may take. Calls are given up after three
+// seconds, and some tasks make many.
+const slowRedis = 500 * time.Millisecond
 
 func (c *check) redis(ctx context.Context) {
 	client, err := locks.Open(c.cfg.Redis)
@@ -19,58 +22,63 @@ func (c *check) redis(ctx context.Context) {
 		return
 	}
 	defer func() { _ = client.Close() }()
-	began := time.Now()
 	if err := client.Ping(ctx).Err(); err != nil {
-		c.fail("redis", "check that the server is up and can be reached, and that user and password are right", "%v", err)
+		c.failRedis("redis", "check that the server is up and can be reached, and that user and password are right", err)
 		return
 	}
-	took := since(began)
+	began := time.Now() // the connection is there by now
+	if err := client.Ping(ctx).Err(); err != nil {
+		c.failRedis("redis", "check that the server is well", err)
+		return
+	}
+	took := time.Since(began)
 	info := redisInfo(ctx, client)
-	switch version := info["redis_version"]; {
-	case version == "":
-		c.ok("redis", "answers in %s; this user may not read its version", took)
-	case olderThan(version, 6, 2):
-		c.warn("redis", "use Redis 6.2 or later, or Valkey", "version %s", version)
-	default:
-		c.ok("redis", "version %s, answers in %s", version, took)
-	}
-	prefix := c.cfg.KeyPrefix() + "check:" // no task uses it
-	if c.lease(ctx, client, prefix) {
-		c.ledger(ctx, client, prefix)
-	}
+	c.redisServer(info["redis_version"], took)
+	c.owner(ctx, client)
+	c.lease(ctx, client)
+	c.ledger(ctx, client)
 	c.eviction(info)
 }
 
-const howToAllow = "give an ACL user ~token-scheduler:* +@read +@write +@scripting +@connection; name the master: a replica takes no writes"
-
-// lease takes a lease as a task does, and gives it up.
-func (c *check) lease(ctx context.Context, client redis.UniversalClient, prefix string) bool {
-	lease, err := locks.New(client, prefix, config.LeaseLife, "").Acquire(ctx, "lease")
-	if err != nil {
-		c.fail("redis lease", howToAllow, "%v", err)
-		return false
+func (c *check) redisServer(version string, took time.Duration) {
+	answers := took.Round(100 * time.Microsecond)
+	switch {
+	case took > slowRedis:
+		c.warn("redis", "find out what slows Redis or the way to it; calls that take more than 3s count as no answer", "answers in %s", answers)
+	case version == "":
+		c.ok("redis", "answers in %s; this user may not read its version", answers)
+	case olderThan(version, 6, 2):
+		c.warn("redis", "use Redis 6.2 or later, or Valkey", "version %s", locks.Printable(version))
+	default:
+		c.ok("redis", "version %s, answers in %s", locks.Printable(version), answers)
 	}
-	if err := lease.Release(); err != nil {
-		c.warn("redis lease", "nothing: it runs out by itself", "%v", err)
-	} else {
-		c.ok("redis lease", "a lease can be taken and given up")
-	}
-	return true
 }
 
-// ledger records a delivery as a task does, and forgets it.
-func (c *check) ledger(ctx context.Context, client redis.UniversalClient, prefix string) {
-	deliveries := ledger.New(client, prefix, "check")
-	err := deliveries.Record(ctx, map[int64]ledger.Delivery{0: {At: time.Unix(0, 0)}}, nil, time.Now())
-	if err == nil {
-		err = deliveries.Forget(ctx, time.Now())
-	}
-	if err != nil {
-		c.fail("redis ledger", howToAllow, "%v", err)
-		return
-	}
-	c.ok("redis ledger", "deliveries can be recorded")
+// failRedis says what to do about an error of Redis; advice is for the errors of which
+// nothing more is known.
+func (c *check) failRedis(name, advice string, err error) {
+	c.fail(name, cmp.Or(locks.Advice(err), advice), "%s", locks.Printable(err.Error()))
 }
+
+// owner compares the fingerprint beside the keys with that of Porta's database.
+func (c *check) owner(ctx context.Context, client redis.UniversalClient) {
+	recorded, err := locks.Recorded(ctx, client, c.cfg.KeyPrefix())
+	switch {
+	case err != nil:
+		c.failRedis("redis owner", howToAllow, err)
+	case c.fingerprint == "":
+		c.ok("redis owner", "not compared: Porta's database can't be read")
+	case recorded == "":
+		c.ok("redis owner", "the keys belong to nobody yet")
+	case recorded != c.fingerprint:
+		c.fail("redis owner", "give one of the two schedulers another --name (SCHEDULER_NAME), or Redis of its own",
+			"the keys of the name %q belong to another Porta, %s; this one is %s", c.cfg.Name, locks.Printable(recorded), c.fingerprint)
+	default:
+		c.ok("redis owner", "the keys belong to this Porta, %s", c.fingerprint)
+	}
+}
+
+const howToAllow = "give an ACL user " + locks.ACL + "; name the master: a replica takes no writes"
 
 func (c *check) eviction(info map[string]string) {
 	switch policy := info["maxmemory_policy"]; {
@@ -78,7 +86,7 @@ func (c *check) eviction(info map[string]string) {
 		c.ok("redis eviction", "this user may not read the policy")
 	case policy != "noeviction" && info["maxmemory"] != "0":
 		c.warn("redis eviction", "set maxmemory-policy to noeviction, or use a Redis that is no cache: an evicted lease ends a run, an evicted ledger costs one more",
-			"maxmemory-policy is %s", policy)
+			"maxmemory-policy is %s", locks.Printable(policy))
 	default:
 		c.ok("redis eviction", "nothing is evicted")
 	}

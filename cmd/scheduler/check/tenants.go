@@ -1,14 +1,11 @@
 package check
 
 import (
-	"cmp"
 	"context"
-	"net/http"
-	"time"
+	"fmt"
+	"strings"
 
 	"github.com/token-scheduler/token-scheduler/db"
-	"github.com/token-scheduler/token-scheduler/secret"
-	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 func (c *check) tenants(ctx context.Context, inspector *db.Inspector, tenants *db.Tenants) {
@@ -22,7 +19,7 @@ func (c *check) tenants(ctx context.Context, inspector *db.Inspector, tenants *d
 	}
 	switch {
 	case err != nil:
-		c.fail("tenants", "check that this is Porta's database", "%v", err)
+		c.failSQL("tenants", "check that this is Porta's database", err)
 	case owned < all:
 		c.warn("tenants", "give them an admin in Porta; until then they get no sync token", "%d tenants, %d of them without an admin", all, all-owned)
 	default:
@@ -30,11 +27,53 @@ func (c *check) tenants(ctx context.Context, inspector *db.Inspector, tenants *d
 	}
 }
 
+// leftOut names tenants that a run leaves out, and those whose rows are not as Porta
+// writes them.
+func (c *check) leftOut(ctx context.Context, tenants *db.Tenants) {
+	switch ids, err := tenants.Strays(ctx); {
+	case err != nil:
+		c.warnSQL("stray tenants", err)
+	case len(ids) > 0:
+		c.warn("stray tenants", "no scheduled run serves them: set provider_account_id to the master's id, or serve them with --run-once --task=rotate --tenant=ID",
+			"provider accounts whose provider_account_id is not the master's: %s", list(ids))
+	default:
+		c.ok("stray tenants", "none: each provider account belongs to the master")
+	}
+	switch n, err := tenants.Undated(ctx); {
+	case err != nil:
+		c.warnSQL("tenants' dates", err)
+	case n > 0:
+		c.warn("tenants' dates", "correct created_at: Porta writes no such date; the scheduler serves these tenants as all others",
+			"tenants with created_at 0000-00-00 or NULL: %d", n)
+	default:
+		c.ok("tenants' dates", "each tenant has one")
+	}
+	switch ids, err := tenants.HostsWithPort(ctx); {
+	case err != nil:
+		c.warnSQL("tenants' hosts", err)
+	case len(ids) > 0:
+		c.warn("tenants' hosts", "take the port out of self_domain: Porta finds no tenant by such a host, and Zync's requests fail",
+			"tenants with a port in self_domain: %s", list(ids))
+	default:
+		c.ok("tenants' hosts", "none has a port in it")
+	}
+}
+
+// list names the first ten ids.
+func list(ids []int64) string {
+	const named = 10
+	text := strings.Trim(fmt.Sprint(ids[:min(len(ids), named)]), "[]")
+	if more := len(ids) - named; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
 func (c *check) tokens(ctx context.Context, inspector *db.Inspector) {
 	tokens, err := inspector.Tokens(ctx)
 	switch {
 	case err != nil:
-		c.warn("sync tokens", howToRead, "%v", err)
+		c.warnSQL("sync tokens", err)
 	case tokens.Legacy > 0:
 		c.warn("sync tokens", "nothing: the first rotation replaces those that never expire, and the janitor deletes them",
 			"%d, of which %d have expired and %d never do", tokens.All, tokens.Expired, tokens.Legacy)
@@ -42,44 +81,3 @@ func (c *check) tokens(ctx context.Context, inspector *db.Inspector) {
 		c.ok("sync tokens", "%d, of which %d have expired", tokens.All, tokens.Expired)
 	}
 }
-
-// porta sends Porta the same request as a canary, but without a token.
-func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
-	if !c.cfg.Porta.Verify {
-		c.ok("porta", "not asked: --verify is off")
-		return
-	}
-	page, _, err := tenants.Page(ctx, db.Cursor{}, 2)
-	if err != nil || len(page) == 0 {
-		c.warn("porta", "see what was found about tenants", "not asked: there is no tenant to ask for")
-		return
-	}
-	transport, err := c.cfg.PortaTransport(nil)
-	if err != nil {
-		c.fail("porta", "see --porta-ca-file", "%v", err)
-		return
-	}
-	porta, err := zync.NewPorta(zync.PortaOptions{URL: c.cfg.Porta.Endpoint, Token: c.zyncToken, Transport: transport})
-	if err != nil {
-		c.fail("porta", "see --porta-endpoint", "%v", err)
-		return
-	}
-	began := time.Now()
-	tenant := page[len(page)-1]
-	status, err := porta.Reach(ctx, zync.Tenant{ID: tenant.ID, Host: tenant.Host.String})
-	const advice = "see --porta-endpoint; until then runs go on without the canary, and log that"
-	switch {
-	case err != nil:
-		c.warn("porta", advice, "%v", err)
-	case status != http.StatusUnauthorized && status != http.StatusForbidden:
-		c.warn("porta", advice, "it answered %d to a request without a token, where 401 or 403 is expected%s", status, c.throughToPorta(tenant))
-	default:
-		c.ok("porta", "answers in %s%s", since(began), c.throughToPorta(tenant))
-	}
-}
-
-func (c *check) throughToPorta(tenant db.Tenant) string {
-	return c.through(cmp.Or(c.cfg.Porta.Endpoint, "https://"+tenant.Host.String))
-}
-
-func (c *check) zyncToken() secret.Text { return c.cfg.Zync.Token }

@@ -1,0 +1,59 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/secret"
+	"github.com/token-scheduler/token-scheduler/zync"
+)
+
+// porta sends Porta the same request as a canary, for an approved tenant and with
+// X-Zync-Token, but without a token.
+func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
+	if !c.cfg.Porta.Verify {
+		c.ok("porta", "not asked: --verify is off")
+		return
+	}
+	tenant, err := tenants.Approved(ctx)
+	switch {
+	case errors.Is(err, db.ErrNoneApproved):
+		c.warn("porta", "approve a tenant in Porta; until then runs go on without the canary", "not asked: %v", err)
+		return
+	case err != nil:
+		c.warnSQL("porta", err)
+		return
+	}
+	transport, err := c.cfg.PortaTransport(nil)
+	if err != nil {
+		c.fail("porta", "see --porta-ca-file", "%v", err)
+		return
+	}
+	porta, err := zync.NewPorta(zync.PortaOptions{URL: c.cfg.Porta.Endpoint, Token: c.zyncToken, Transport: transport})
+	if err != nil {
+		c.fail("porta", "see --porta-endpoint", "%v", err)
+		return
+	}
+	began := time.Now()
+	status, err := porta.Reach(ctx, zync.Tenant{ID: tenant.ID, Host: tenant.Host.String})
+	const advice = "see --porta-endpoint; until then runs go on without the canary, and log that"
+	switch {
+	case err != nil:
+		c.warn("porta", advice, "asked for tenant %d: %v", tenant.ID, err)
+	case status != http.StatusUnauthorized && status != http.StatusForbidden:
+		c.warn("porta", advice, "it answered %d to a request for tenant %d without a token, where 401 or 403 is expected%s",
+			status, tenant.ID, c.throughToPorta(tenant))
+	default:
+		c.ok("porta", "answers for tenant %d in %s%s", tenant.ID, since(began), c.throughToPorta(tenant))
+	}
+}
+
+func (c *check) throughToPorta(tenant db.Tenant) string {
+	return c.through(cmp.Or(c.cfg.Porta.Endpoint, "https://"+tenant.Host.String))
+}
+
+func (c *check) zyncToken() secret.Text { return c.cfg.Zync.Token }
