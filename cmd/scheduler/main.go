@@ -155,7 +155,7 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 	defer a.present(ctx)()
 	defer a.reporter.inDaemon(ctx)()
 	schedule, now := a.cfg.Schedule, s.now()
-	log.Info("token-scheduler starts", slices.Concat([]any{"version", version}, a.cfg.Show(), []any{
+	log.Info("token-scheduler starts", slices.Concat([]any{"version", version}, a.cfg.Show(), s.lockScope(ctx, log), []any{
 		"next_rotate", schedule.Rotate.Next(now), "next_janitor", schedule.Janitor.Next(now),
 	})...)
 	d.Run(ctx, drain)
