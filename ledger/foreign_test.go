@@ -27,6 +27,7 @@ func foreign(t *testing.T, client redis.UniversalClient, kind, key string) {
 
 // uses are calls on a key of the ledger, each of which meets what the key holds.
 func (l *Ledger) uses(t *testing.T) map[string]map[string]func() error {
+	t.Helper()
 	ctx, now := t.Context(), time.Now()
 	return map[string]map[string]func() error{
 		l.deliveries(): {
