@@ -70,6 +70,7 @@ func TestLogIsNeverInTheWay(t *testing.T) {
 	t.Parallel()
 	for name, reader := range map[string]func(t *testing.T) (log *os.File){
 		"hangs with the pipe full": func(t *testing.T) *os.File {
+			t.Helper()
 			r, w, err := os.Pipe()
 			must(t, err)
 			t.Cleanup(func() { _ = r.Close() })
@@ -77,6 +78,7 @@ func TestLogIsNeverInTheWay(t *testing.T) {
 			return w
 		},
 		"is gone": func(t *testing.T) *os.File {
+			t.Helper()
 			r, w, err := os.Pipe()
 			must(t, err)
 			go func() {
@@ -86,6 +88,7 @@ func TestLogIsNeverInTheWay(t *testing.T) {
 			return w
 		},
 		"is a full disk": func(t *testing.T) *os.File {
+			t.Helper()
 			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 			must(t, err)
 			return full
@@ -216,6 +219,8 @@ func TestEarlySignal(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	_, err = io.WriteString(file, w.env["DATABASE_URL"])
 	must(t, err)
+	must(t, os.Remove(fifo)) // who reads it anew finds a file that does not block
+	must(t, os.WriteFile(fifo, []byte(w.env["DATABASE_URL"]), 0o600))
 	must(t, file.Close())
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)

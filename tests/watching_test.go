@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -258,9 +259,7 @@ func TestMetricsFileAndPing(t *testing.T) {
 func merged(env, more map[string]string) map[string]string {
 	all := map[string]string{}
 	for _, from := range []map[string]string{env, more} {
-		for name, value := range from {
-			all[name] = value
-		}
+		maps.Copy(all, from)
 	}
 	return all
 }
