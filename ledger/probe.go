@@ -52,6 +52,7 @@ type key struct{ name, kind string }
 func (l *Ledger) keys() []key {
 	return []key{
 		{l.deliveries(), hashType}, {l.failures(), hashType}, {l.runs(), hashType}, {l.history(), listType}, {l.resume(), stringType},
+		{l.gateways(), hashType},
 	}
 }
 
