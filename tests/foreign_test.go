@@ -17,11 +17,12 @@ func TestForeignKeysOnRedis(t *testing.T) {
 	w.watch()
 	env := map[string]string{"ROTATE_SCHEDULE": "@every 5s", "TOKEN_TTL": "120s"}
 	client, keys := w.redis(), []string{"deliveries", "failures", "runs", "history", "resume"}
+	// A value takes a key's place at once: a daemon may write to a key that is missing.
 	spoil := func(kind func(key string) error) {
 		for _, key := range keys {
 			key = "token-scheduler:{" + w.porta.Name + "}:" + key
-			must(t, client.Del(t.Context(), key).Err())
-			must(t, kind(key))
+			must(t, kind(key+":foreign"))
+			must(t, client.Rename(t.Context(), key+":foreign", key).Err())
 		}
 	}
 	spoil(func(key string) error { return client.SAdd(t.Context(), key, "x").Err() })
