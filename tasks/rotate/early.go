@@ -47,8 +47,10 @@ func (p *plan) nextAgain(ctx context.Context, n int, t *tally) ([]planned, error
 	return batch, nil
 }
 
-// handOutEarly hands out those of ids that are due, before their turn.
+// handOutEarly hands out those of ids that are due, before their turn. The canary's
+// tenant may be among ids; it was handed out before.
 func (p *plan) handOutEarly(ctx context.Context, ids []int64) ([]planned, error) {
+	ids = slices.DeleteFunc(ids, func(id int64) bool { return p.early[id] })
 	if len(ids) == 0 {
 		return nil, nil
 	}

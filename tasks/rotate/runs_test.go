@@ -299,6 +299,33 @@ func TestTheCanaryIsAnApprovedTenants(t *testing.T) {
 	}
 }
 
+// TestTheCanarysTenantIsMetOnce: the first approved tenant has a token in hand since the
+// run before. It is tried with a new one, and handed out once.
+func TestTheCanarysTenantIsMetOnce(t *testing.T) {
+	atTheWindow(t, 20, func(t *testing.T, w *world) {
+		t.Helper()
+		w.o.Verify = func(context.Context, zync.Tenant, secret.Text) error { return nil }
+		w.zync.Answer(func(tenant int64) int {
+			if tenant == 1 {
+				return 503
+			}
+			return 0
+		})
+		daemon := rotate.New(w.o)
+		if _, err := w.runBy(daemon, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.zync.Answer(nil)
+		hour()
+		r, err := w.runBy(daemon, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.expect(r, map[string]int{"delivered": 20, "minted": 20})
+		w.allServed()
+	})
+}
+
 // TestPortaSeesTheTokenLate: it reads a replica that lags by seconds.
 func TestPortaSeesTheTokenLate(t *testing.T) {
 	atTheWindow(t, 20, func(t *testing.T, w *world) {
