@@ -473,6 +473,55 @@ func TestLostTokensAreNoticed(t *testing.T) {
 	})
 }
 
+// TestLostTokensAreMendedThoughZyncFails: the new tokens are in MySQL and not at Zync.
+func TestLostTokensAreMendedThoughZyncFails(t *testing.T) {
+	atTheWindow(t, 50, func(t *testing.T, w *world) {
+		t.Helper()
+		rotation := rotate.New(w.o)
+		if _, err := w.runBy(rotation, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.lost(rotation)
+		gone := w.porta.Failover(time.Hour)
+		w.zync.Answer(func(tenant int64) int {
+			if tenant <= 7 {
+				return 500
+			}
+			return 0
+		})
+		window := time.Now().Truncate(time.Hour)
+		mend := func(ids []int64) {
+			t.Helper()
+			_, err := rotation.Mend(ids).Run(t.Context(), tasks.Run{
+				Window: tasks.Window{Start: window, End: window.Add(time.Hour)}, Progress: func(tasks.Progress) {},
+				Log: slog.New(slog.DiscardHandler),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rotation.Unmended(ids)
+		}
+		ids := w.lost(rotation)
+		if gone != 50 || len(ids) != 50 {
+			t.Fatalf("%d tokens are gone, %d tenants found", gone, len(ids))
+		}
+		mend(ids)
+		for range 2 {
+			time.Sleep(time.Minute)
+			if ids = w.lost(rotation); fmt.Sprint(ids) != "[1 2 3 4 5 6 7]" {
+				t.Fatalf("not mended are %v", ids)
+			}
+			rotation.Unmended(ids)
+		}
+		w.zync.Answer(nil)
+		mend(w.lost(rotation))
+		w.allServed()
+		if ids = w.lost(rotation); len(ids) > 0 {
+			t.Errorf("%v are named though they were served", ids)
+		}
+	})
+}
+
 // TestNobodyIsDropped: an owner is replaced at any moment of a run, the last
 // included.
 func TestNobodyIsDropped(t *testing.T) {

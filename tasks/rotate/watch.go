@@ -24,6 +24,10 @@ type watch struct {
 	last     []recentToken // the last deliveries of this process
 	next     int           // of them, to be looked for
 	suspects bool          // a comparison is due
+	noticed  time.Time     // when the last comparison ended
+	// unmended are tenants whose token was lost and not yet replaced, with the time at
+	// which that was noticed.
+	unmended map[int64]time.Time
 }
 
 // Lost returns the tenants whose delivered token Porta no longer has. It looks for
@@ -39,17 +43,42 @@ func (r *Rotation) Lost(ctx context.Context) ([]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare deliveries with the tokens in MySQL: %w", err)
 	}
-	r.watch.compared(gone)
-	for _, id := range gone {
-		if !slices.Contains(lost, id) {
-			lost = append(lost, id)
-		}
+	waiting, err := r.unmended(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return lost, nil
+	r.watch.compared(gone, r.o.Now())
+	lost = slices.Concat(lost, gone, waiting)
+	slices.Sort(lost)
+	return slices.Compact(lost), nil
 }
 
-// Suspect has the next look compare the ledger with MySQL.
-func (r *Rotation) Suspect() { r.watch.suspect() }
+// Unmended has the next look compare the ledger with MySQL, and name these tenants
+// again unless they are served meanwhile. Their new tokens may be in MySQL and not at
+// Zync: a comparison alone would find nothing wrong.
+func (r *Rotation) Unmended(tenants []int64) { r.watch.leave(tenants) }
+
+// unmended returns the tenants that were not served since their lost token was noticed.
+func (r *Rotation) unmended(ctx context.Context) ([]int64, error) {
+	waiting := r.watch.left()
+	ids := slices.Sorted(maps.Keys(waiting))
+	rows, err := rowsOf(ctx, r.o.Tenants, ids)
+	if err != nil {
+		return nil, err
+	}
+	ids = slices.DeleteFunc(ids, func(id int64) bool { return !rows[id].OwnerID.Valid })
+	served, err := r.o.Ledger.Deliveries(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var still []int64
+	for i, id := range ids {
+		if served[i].Before(waiting[id]) {
+			still = append(still, id)
+		}
+	}
+	return still, nil
+}
 
 // Mend returns a rotation for tenants whose tokens were lost.
 func (r *Rotation) Mend(ids []int64) tasks.Task {
@@ -178,16 +207,38 @@ func (w *watch) suspect() {
 	w.suspects = true
 }
 
+// leave notes that tenants were not served anew.
+func (w *watch) leave(tenants []int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.suspects = true
+	if w.unmended == nil {
+		w.unmended = map[int64]time.Time{}
+	}
+	for _, id := range tenants {
+		if w.unmended[id].IsZero() {
+			w.unmended[id] = w.noticed
+		}
+	}
+}
+
+func (w *watch) left() map[int64]time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.unmended)
+}
+
 func (w *watch) suspicious() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.suspects
 }
 
-// compared ends a suspicion, and drops the deliveries that are known to be lost.
-func (w *watch) compared(gone []int64) {
+// compared ends a suspicion, and drops the deliveries that are known to be lost. The
+// caller has been told of those that were not mended.
+func (w *watch) compared(gone []int64, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.suspects = false
+	w.suspects, w.unmended, w.noticed = false, nil, now
 	w.last = slices.DeleteFunc(w.last, func(t recentToken) bool { return slices.Contains(gone, t.tenant.ID) })
 }

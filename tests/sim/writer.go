@@ -214,10 +214,17 @@ func (d *portaData) end(which func(digest string, t *Token) bool) (n int) {
 	return n
 }
 
-// Lost implements the writer of rotate.
+// Lost implements the writer of rotate. The real writer pings its connection, so it
+// notices a restart without being used.
 func (w *Writer) Lost() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	d := w.porta.data
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if w.lost == nil && d.restarts != w.restarts {
+		w.lost = fmt.Errorf("%w: %w", db.ErrWriterLost, ErrNetwork)
+	}
 	return w.lost
 }
 

@@ -150,6 +150,13 @@ func (j *job) known(last ledger.Task) {
 	}
 }
 
+// reached notes that a run besides the schedule's has reached somebody.
+func (j *job) reached() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.course.nobodySince = time.Time{}
+}
+
 // nobodyFor is for how long runs have reached nobody; zero while one is at work.
 func (j *job) nobodyFor() time.Duration {
 	j.mu.Lock()

@@ -23,8 +23,9 @@ type Tokens interface {
 	Lost(ctx context.Context) (tenants []int64, err error)
 	// Mend returns a task that serves these tenants anew.
 	Mend(tenants []int64) tasks.Task
-	// Suspect has the next look compare everything.
-	Suspect()
+	// Unmended has the next look name these tenants again unless they are served
+	// meanwhile.
+	Unmended(tenants []int64)
 }
 
 // lookout is when a leader looks for lost tokens.
@@ -65,8 +66,11 @@ func (d *Daemon) mendLost(t *term) error {
 		"tenants", len(lost), "tenant_ids", lost[:min(len(lost), 100)])
 	window := d.rotate.Schedule.Window(d.o.Now())
 	report := d.rotate.Runner.Run(t.ctx, d.o.Tokens.Mend(lost), window, t.drain)
+	if report.Result.Done > 0 {
+		d.rotate.reached()
+	}
 	if report.Outcome != tasks.Success {
-		d.o.Tokens.Suspect() // look again in a minute
+		d.o.Tokens.Unmended(lost) // look again in a minute
 	}
 	return nil
 }
