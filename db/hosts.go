@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -88,26 +87,13 @@ const insertOne = `INSERT INTO access_tokens
 // statement commits by itself and takes no task's lock. It changes no existing row, so
 // it needs no fence. After an error the row may exist or not.
 func (h *Hosts) Mint(ctx context.Context, token NewToken, ttl time.Duration) error {
-	for try := 1; ; try++ {
+	err := retryConflicts(ctx, func() error {
 		_, err := h.tenants.pool.ExecContext(ctx, insertOne, token.OwnerID, syncTokenScopes, token.Digest.Reveal(),
 			SyncTokenName, syncTokenAccess, token.TenantID, int64(ttl/time.Second))
-		if err == nil {
-			return nil
-		}
-		if try == conflictTries || !gaveWay(err) || !pause(ctx, time.Duration(try)*rand.N(20*time.Millisecond)) {
-			return fmt.Errorf("insert a sync token: %w", scrub(err))
-		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("insert a sync token: %w", scrub(err))
 	}
-}
-
-// pause waits, and returns false if ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return nil
 }

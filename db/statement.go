@@ -47,18 +47,28 @@ func sizeOf(query string, args []any) int {
 func (w *Writer) do(ctx context.Context, statement func(ctx context.Context) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return retryConflicts(ctx, func() error { return w.doOnce(ctx, statement) })
+}
+
+// retryConflicts runs a statement, and again if it lost to another transaction.
+func retryConflicts(ctx context.Context, statement func() error) error {
 	for try := 1; ; try++ {
-		err := w.doOnce(ctx, statement)
-		if err == nil || try == conflictTries || !gaveWay(err) {
+		err := statement()
+		if err == nil || try == conflictTries || !gaveWay(err) || !pause(ctx, time.Duration(try)*rand.N(20*time.Millisecond)) {
 			return err
 		}
-		pause := time.NewTimer(time.Duration(try) * rand.N(20*time.Millisecond))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return context.Cause(ctx)
-		}
+	}
+}
+
+// pause waits, and returns false if ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

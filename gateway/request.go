@@ -123,7 +123,7 @@ func (g *Gateway) carryUnknownHost(ctx context.Context, a asked) reply {
 	return judge(known, answer)
 }
 
-// finish hands the answer to Zync, counts it and refusals what went wrong.
+// finish hands the answer to Zync, counts it and logs a refusal.
 func (g *Gateway) finish(w http.ResponseWriter, a asked, out reply, began time.Time) {
 	out.write(w)
 	now := g.now()
