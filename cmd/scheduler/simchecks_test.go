@@ -76,12 +76,19 @@ func (w *simWorld) check() {
 		w.mu.Lock()
 		_, excused := w.excused[id]
 		sick := w.alone[id]
-		excused = excused || (sick != nil && sick.excuses(w.zyncWell))
+		excused = excused || (sick != nil && sick.excuses(later(w.zyncWell, w.trouble))) || w.lostOwn(digest)
 		w.mu.Unlock()
 		if token, found := w.porta.Token(digest); !excused && (!found || !token.Lives(time.Now())) {
 			w.problem("tenant %d: Zync holds a token that Porta does not accept (found %t)", id, found)
 		}
 	}
+}
+
+// lostOwn is true for a token of Porta's own that may have been lost in a failover.
+// Nothing tells a scheduler that Zync holds it, so it is there until the next rotation
+// in which all is well. The caller holds the lock.
+func (w *simWorld) lostOwn(digest string) bool {
+	return strings.HasPrefix(digest, ownPrefix) && time.Since(later(w.lostAt, w.trouble)) < 2*time.Hour
 }
 
 // excuses is true for a tenant that has failed alone for most of a token's life, and

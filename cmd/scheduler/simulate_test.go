@@ -388,7 +388,7 @@ func (w *simWorld) pushAsPorta(id int64) {
 	w.mu.Lock()
 	own, found := w.cached[id]
 	if !found || time.Since(own.made) > time.Hour {
-		own = cached{fmt.Sprintf("own-%d-%d", id, time.Now().UnixNano()), time.Now()}
+		own = cached{fmt.Sprintf("%s%d-%d", ownPrefix, id, time.Now().UnixNano()), time.Now()}
 		w.cached[id] = own
 		found = false
 	}

@@ -55,6 +55,9 @@ type simWorld struct {
 	stats      map[string]int
 }
 
+// ownPrefix begins the digests of Porta's own tokens.
+const ownPrefix = "own-"
+
 // cached is a token of Porta's own, which it may push again for an hour.
 type cached struct {
 	digest string
