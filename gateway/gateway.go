@@ -73,20 +73,27 @@ func New(o Options) (*Gateway, error) {
 	if o.Grace == 0 {
 		o.Grace = 30 * time.Second
 	}
-	hosts, err := parseTemplate(o.TenantEndpoint)
-	if err != nil {
+	if err := Usable(o.Porta, o.TenantEndpoint); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	porta, err := newPorta(o.Porta, o.Zync, o.Transport)
-	if err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
-	}
+	hosts, _ := parseTemplate(o.TenantEndpoint) // it is usable
+	porta := newPorta(o.Porta, o.Zync, o.Transport)
 	g := &Gateway{
 		zync: o.Zync, hosts: hosts, porta: porta, log: o.Log, now: o.Now, grace: o.Grace,
 		tokens: newTokens(o.Tenants, o.TTL, o.Now), refusals: newRefusals(o.Log), slots: make(chan struct{}, most),
 	}
 	g.metrics = newMetrics(o.Registry, g.tokens.count)
 	return g, nil
+}
+
+// Usable says why no gateway can be served with a Porta endpoint and a template of the
+// tenants' endpoints; nil where one can.
+func Usable(porta, tenantEndpoint string) error {
+	if err := checkPorta(porta); err != nil {
+		return err
+	}
+	_, err := parseTemplate(tenantEndpoint)
+	return err
 }
 
 // LastRequest returns when a request of Zync's was last carried to Porta and back

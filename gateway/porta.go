@@ -28,19 +28,24 @@ type porta struct {
 	large     chan struct{} // one for each large body in memory
 }
 
-// newPorta asks Porta at an endpoint; a nil transport is the network.
-func newPorta(endpoint string, zync func() secret.Text, transport http.RoundTripper) (*porta, error) {
+// checkPorta says why a Porta endpoint cannot be asked.
+func checkPorta(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("the Porta endpoint must be http:// or https:// and a host")
+		return errors.New("the Porta endpoint must be http:// or https:// and a host")
 	}
+	return nil
+}
+
+// newPorta asks Porta at an endpoint; a nil transport is the network.
+func newPorta(endpoint string, zync func() secret.Text, transport http.RoundTripper) *porta {
 	if transport == nil {
 		transport = network()
 	}
 	return &porta{
 		base: strings.TrimRight(endpoint, "/"), zync: zync, transport: transport,
 		large: make(chan struct{}, largeMost),
-	}, nil
+	}
 }
 
 // network keeps connections open between requests. It uses no proxy of the environment,

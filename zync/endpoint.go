@@ -1,6 +1,7 @@
 package zync
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -40,6 +41,9 @@ func ParseEndpoint(template string) (Endpoint, error) {
 	return Endpoint{template: template}, nil
 }
 
+// String returns the template.
+func (e Endpoint) String() string { return cmp.Or(e.template, DefaultEndpoint) }
+
 // hostPattern is what a host may look like: names of letters, digits, hyphens
 // and underscores with dots between them, and a port behind.
 var hostPattern = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*(:[0-9]{1,5})?$`)
@@ -48,10 +52,7 @@ var hostPattern = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?
 // none; then nothing may be pushed that names an endpoint: Zync would read a 404
 // there as "this application is gone" and delete the tenant's client.
 func (e Endpoint) Of(host string) (string, error) {
-	template := e.template
-	if template == "" {
-		template = DefaultEndpoint
-	}
+	template := e.String()
 	if !strings.Contains(template, selfDomain) {
 		return template, nil
 	}

@@ -78,7 +78,7 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 // rotateOptions are those of a rotation with Redis's ledger.
 func (a *app) rotateOptions() (rotate.Options, error) {
 	cfg, p := a.cfg, a.parts
-	client, err := zync.NewClient(zync.Options{URL: cfg.Zync.Endpoint, Token: p.zyncToken, Now: p.now, Transport: p.zync})
+	client, err := zync.NewClient(zync.Options{URL: cfg.Zync.Endpoint, Token: p.zyncToken, Endpoint: cfg.Porta.Tenants, Now: p.now, Transport: p.zync})
 	if err != nil {
 		return rotate.Options{}, err
 	}
@@ -106,7 +106,7 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 		o.RetryFor = cfg.Zync.RetryFor
 	}
 	if cfg.Porta.Verify {
-		porta, err := zync.NewPorta(zync.PortaOptions{URL: cfg.Porta.Endpoint, Token: p.zyncToken, Transport: p.porta})
+		porta, err := zync.NewPorta(zync.PortaOptions{URL: cfg.Porta.Endpoint, Endpoint: cfg.Porta.Tenants, Token: p.zyncToken, Transport: p.porta})
 		if err != nil {
 			return rotate.Options{}, err
 		}

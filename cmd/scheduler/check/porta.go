@@ -33,7 +33,9 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 		c.fail("porta", "see --porta-ca-file", "%v", err)
 		return
 	}
-	porta, err := zync.NewPorta(zync.PortaOptions{URL: c.cfg.Porta.Endpoint, Token: c.zyncToken, Transport: transport})
+	porta, err := zync.NewPorta(zync.PortaOptions{
+		URL: c.cfg.Porta.Endpoint, Endpoint: c.cfg.Porta.Tenants, Token: c.zyncToken, Transport: transport,
+	})
 	if err != nil {
 		c.fail("porta", "see --porta-endpoint", "%v", err)
 		return
@@ -53,7 +55,11 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 }
 
 func (c *check) throughToPorta(tenant db.Tenant) string {
-	return c.through(cmp.Or(c.cfg.Porta.Endpoint, "https://"+tenant.Host.String))
+	own, err := c.cfg.Porta.Tenants.Of(tenant.Host.String)
+	if err != nil {
+		return ""
+	}
+	return c.through(cmp.Or(c.cfg.Porta.Endpoint, own))
 }
 
 func (c *check) zyncToken() secret.Text { return c.cfg.Zync.Token }

@@ -8,6 +8,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 const (
@@ -46,6 +47,7 @@ type Zync struct {
 	Concurrency int           // pushes at a time; zero finds out how many help
 	Rate        float64       // pushes a second at most; zero is no limit
 	RetryFor    time.Duration // how long --run-once retries temporary failures
+	Placeholder bool          // push placeholders in place of tokens
 	Files       secret.TLSFiles
 }
 
@@ -53,7 +55,8 @@ type Zync struct {
 type Porta struct {
 	ImpersonationAdmin string
 	Endpoint           string // empty: each tenant's own
-	Verify             bool   // try a run's first token before it is pushed
+	Tenants            zync.Endpoint
+	Verify             bool // try a run's first token before it is pushed
 	Files              secret.TLSFiles
 }
 
@@ -68,6 +71,7 @@ type Schedule struct {
 type Listen struct {
 	Address   string // empty: nowhere
 	WebConfig string // a file for TLS and authentication; empty for plain HTTP
+	Gateway   string // where Zync's requests for Porta are carried; empty: nowhere
 }
 
 // Log is how events are logged.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -46,6 +47,12 @@ func (p *Problems) duration(setting, value string, least time.Duration) time.Dur
 func (p *Problems) oneOf(setting, value string, choices ...string) {
 	if !slices.Contains(choices, value) {
 		p.add(setting, fmt.Errorf("%q is none of %s", value, strings.Join(choices, ", ")))
+	}
+}
+
+func (p *Problems) address(setting, value string) {
+	if _, port, err := net.SplitHostPort(value); err != nil || port == "" {
+		p.add(setting, errors.New("want host:port or :port"))
 	}
 }
 

@@ -17,16 +17,24 @@ func (c Config) Show() []any {
 		"push_concurrency", orAuto(c.Zync.Concurrency), "push_rate", c.Zync.Rate,
 		"impersonation_admin_username", c.Porta.ImpersonationAdmin,
 		"verify", c.Porta.Verify, "porta_endpoint", withoutPassword(c.Porta.Endpoint),
+		"tenant_endpoint", c.Porta.Tenants.String(), "push", c.pushes(), "gateway_listen", c.Listen.Gateway,
 		"rotate_schedule", c.Schedule.Rotate.String(), "janitor_schedule", c.Schedule.Janitor.String(),
 		"timezone", c.Schedule.Timezone.String(), "token_ttl", c.Schedule.TokenTTL,
 		"shutdown_grace", c.ShutdownGrace, "listen", c.Listen.Address,
 	}, c.showProxies()...)
 }
 
+func (c Config) pushes() string {
+	if c.Zync.Placeholder {
+		return "placeholder"
+	}
+	return "token"
+}
+
 // showProxies names the proxies, where there are any.
 func (c Config) showProxies() (keys []any) {
 	for _, server := range []struct{ key, endpoint string }{
-		{"zync_proxy", c.Zync.Endpoint}, {"porta_proxy", cmp.Or(c.Porta.Endpoint, "https://"+anyTenant)},
+		{"zync_proxy", c.Zync.Endpoint}, {"porta_proxy", cmp.Or(c.Porta.Endpoint, c.anyTenant())},
 	} {
 		if proxy := c.ProxyFor(server.endpoint); proxy != "" {
 			keys = append(keys, server.key, proxy)
@@ -35,8 +43,14 @@ func (c Config) showProxies() (keys []any) {
 	return keys
 }
 
-// anyTenant stands for the tenants' own hosts.
-const anyTenant = "tenant.example.com"
+// anyTenant stands for the tenants' own endpoints.
+func (c Config) anyTenant() string {
+	endpoint, err := c.Porta.Tenants.Of("tenant.example.com")
+	if err != nil {
+		return ""
+	}
+	return endpoint
+}
 
 // withoutPassword keeps scheme, host and path of a URL. The user part and the query
 // may hold secrets.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
+	"github.com/token-scheduler/token-scheduler/zync"
 )
 
 // Config validates the flags. The error is of type [Problems] and names all that is
@@ -24,7 +24,7 @@ func (f Flags) Config() (Config, error) {
 	problems := Problems(slices.Clone(f.problems))
 	cfg := Config{Name: f.Name, files: f.files}
 	for _, check := range []func(*Problems, *Config){
-		f.checkDatabase, f.checkRedis, f.checkZync, f.checkPorta, f.checkSchedule, f.checkOperation, f.checkByHand,
+		f.checkDatabase, f.checkRedis, f.checkZync, f.checkPorta, f.checkGateway, f.checkSchedule, f.checkOperation, f.checkByHand,
 	} {
 		check(&problems, &cfg)
 	}
@@ -57,6 +57,8 @@ func (f Flags) checkZync(p *Problems, cfg *Config) {
 		p.add("--push-rate (PUSH_RATE)", fmt.Errorf("%q is not 0, nor a number from 0.01 to 1000000", f.PushRate))
 	}
 	cfg.Zync.Rate = rate
+	cfg.Zync.Placeholder = f.Push == "placeholder"
+	p.oneOf("--push (PUSH)", f.Push, "token", "placeholder")
 	cfg.Zync.RetryFor = p.duration("--retry-for (RETRY_FOR)", f.RetryFor, time.Second)
 }
 
@@ -66,7 +68,11 @@ func (f Flags) checkPorta(p *Problems, cfg *Config) {
 		p.httpURL("--porta-endpoint (PORTA_ENDPOINT)", f.PortaEndpoint)
 	}
 	p.oneOf("--verify (VERIFY)", f.Verify, "canary", "off")
-	cfg.Porta.Files = p.authority("--porta-ca-file (PORTA_CA_FILE)", f.PortaCAFile, cmp.Or(f.PortaEndpoint, "https://tenant"))
+	var err error
+	if cfg.Porta.Tenants, err = zync.ParseEndpoint(f.TenantEndpoint); err != nil {
+		p.add("--tenant-endpoint (TENANT_ENDPOINT)", err)
+	}
+	cfg.Porta.Files = p.authority("--porta-ca-file (PORTA_CA_FILE)", f.PortaCAFile, cmp.Or(f.PortaEndpoint, f.TenantEndpoint))
 	cfg.Proxy = f.Proxy == "environment"
 	p.oneOf("--proxy (PROXY)", f.Proxy, "none", "environment")
 }
@@ -99,11 +105,9 @@ func (f Flags) checkSchedule(p *Problems, cfg *Config) {
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 
 func (f Flags) checkOperation(p *Problems, cfg *Config) {
-	cfg.Listen = Listen{Address: f.Listen, WebConfig: f.WebConfigFile}
+	cfg.Listen.Address, cfg.Listen.WebConfig = f.Listen, f.WebConfigFile
 	if f.Listen != "" {
-		if _, port, err := net.SplitHostPort(f.Listen); err != nil || port == "" {
-			p.add("--listen (LISTEN_ADDRESS)", errors.New("want host:port or :port"))
-		}
+		p.address("--listen (LISTEN_ADDRESS)", f.Listen)
 	}
 	if f.Healthcheck && f.Listen == "" {
 		p.add("--healthcheck", errors.New("there is nothing to ask: --listen (LISTEN_ADDRESS) is empty"))
