@@ -46,7 +46,7 @@ func rivals(b *testing.B, delay time.Duration) (gateway, proxy, porta string) {
 		ReadHeaderTimeout: headerTimeout,
 		Handler: &httputil.ReverseProxy{
 			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
-			Transport: network(),
+			Transport: NewTransport(nil, nil),
 		},
 	}
 	reverse.SetKeepAlivesEnabled(false)

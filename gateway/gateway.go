@@ -106,6 +106,9 @@ func (g *Gateway) LastRequest() time.Time {
 	return time.Unix(0, at).UTC()
 }
 
+// Tokens returns how many tokens are in memory.
+func (g *Gateway) Tokens() int { return g.tokens.count() }
+
 // Close ends mints and looks that are under way, forgets the tokens, and closes the
 // connections to Porta. Call it when no request is at work any more.
 func (g *Gateway) Close() {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -40,7 +41,7 @@ func checkPorta(endpoint string) error {
 // newPorta asks Porta at an endpoint; a nil transport is the network.
 func newPorta(endpoint string, zync func() secret.Text, transport http.RoundTripper) *porta {
 	if transport == nil {
-		transport = network()
+		transport = NewTransport(nil, nil)
 	}
 	return &porta{
 		base: strings.TrimRight(endpoint, "/"), zync: zync, transport: transport,
@@ -48,10 +49,13 @@ func newPorta(endpoint string, zync func() secret.Text, transport http.RoundTrip
 	}
 }
 
-// network keeps connections open between requests. It uses no proxy of the environment,
-// and asks for no compression: an answer must be read to be judged.
-func network() *http.Transport {
+// NewTransport reaches Porta. It keeps connections open between requests, and asks for no
+// compression: an answer must be read to be judged. Nil trusts the system's authorities,
+// and uses no proxy, not even one that the environment names.
+func NewTransport(authorities *tls.Config, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	return &http.Transport{
+		Proxy:                  proxy,
+		TLSClientConfig:        authorities,
 		DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
 		TLSHandshakeTimeout:    connectTimeout,
 		MaxIdleConns:           idleMost,

@@ -21,6 +21,9 @@ const (
 	readTimeout = headerTimeout + writeTimeout + 5*time.Second
 )
 
+// follower is a listener that must know which of its connections are at work.
+type follower interface{ Follow(server *http.Server) }
+
 // Serve serves Zync on a listener until ctx ends. Then it takes no new connections, and
 // gives those that it has the grace to be answered. The error says why the listener ended
 // early, or that requests were cut off.
@@ -31,6 +34,9 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	incoming := &draining{Listener: listener}
 	var open sync.WaitGroup
 	server := g.server()
+	if bounded, ok := listener.(follower); ok {
+		bounded.Follow(server)
+	}
 	server.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:

@@ -15,6 +15,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/gateway"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/secret"
@@ -36,10 +37,13 @@ type parts struct {
 	zync       http.RoundTripper
 	zyncToken  func() secret.Text // the credential in force
 	porta      http.RoundTripper
-	cleanError func(error) error // makes printable what comes from outside; nil leaves it
-	now        func() time.Time
-	leaseLife  time.Duration
-	beat       time.Duration
+	// The gateway's own: its way to Porta, and Porta's tenants by their hosts.
+	gatewayPorta http.RoundTripper
+	hosts        gateway.Tenants
+	cleanError   func(error) error // makes printable what comes from outside; nil leaves it
+	now          func() time.Time
+	leaseLife    time.Duration
+	beat         time.Duration
 }
 
 // tenants are Porta's tenants and tokens; see [db.Tenants].
@@ -83,6 +87,7 @@ type book interface {
 type backends struct {
 	parts
 	mysql  *sqlx.DB
+	hosts  *sqlx.DB // the gateway's pool: a run that needs many connections takes none of these
 	client redis.UniversalClient
 	status status.Options
 }
@@ -99,14 +104,21 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 	if err != nil {
 		return nil, err
 	}
+	gatewayToPorta, err := cfg.GatewayTransport()
+	if err != nil {
+		return nil, err
+	}
 	mysql, err := db.Open(cfg.Database)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := db.Open(cfg.Database)
 	if err != nil {
 		return nil, err
 	}
 	client, err := locks.Open(cfg.Redis)
 	if err != nil {
-		_ = mysql.Close()
-		return nil, err
+		return nil, errors.Join(err, mysql.Close(), hosts.Close())
 	}
 	self := status.ThisProcess(version, planOf(cfg), utcNow())
 	self.ByHand = cfg.ByHand.RunOnce
@@ -118,7 +130,7 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 	shown := statusOptions(cfg, client, book, scrub)
 	shown.Self, shown.Accounts = self, accounts(tenants)
 	return &backends{
-		mysql: mysql, client: client, status: shown,
+		mysql: mysql, hosts: hosts, client: client, status: shown,
 		parts: parts{
 			self:       self,
 			tenants:    portaTenants{tenants, db.NewTokens(mysql), mysql},
@@ -130,6 +142,10 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 			zync:       toZync,
 			zyncToken:  live.ZyncToken,
 			porta:      toPorta,
+
+			gatewayPorta: gatewayToPorta,
+			hosts:        db.NewHosts(hosts, cfg.Porta.ImpersonationAdmin),
+
 			cleanError: scrub.Error,
 			now:        utcNow,
 			leaseLife:  config.LeaseLife,
@@ -161,6 +177,7 @@ func writers(cfg config.Config, pool *sqlx.DB, log *slog.Logger) func(context.Co
 func (s *backends) close() {
 	_ = s.client.Close()
 	_ = s.mysql.Close()
+	_ = s.hosts.Close()
 }
 
 const readyTimeout = 3 * time.Second

@@ -43,16 +43,23 @@ var version = "dev"
 const (
 	memoryGoal = 18 << 20
 	gcPercent  = 400
+	// A gateway holds up to 100,000 tokens, which take 30 MiB.
+	gatewayMemoryGoal = 96 << 20
 )
 
 func main() {
 	logging.SurviveBrokenPipe()
 	told := daemon.Catch()
+	boundMemory(memoryGoal)
+	os.Exit(run(context.Background(), told, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// boundMemory lets garbage grow up to a goal, unless the operator has set bounds.
+func boundMemory(goal int64) {
 	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
-		debug.SetMemoryLimit(memoryGoal)
+		debug.SetMemoryLimit(goal)
 		debug.SetGCPercent(gcPercent)
 	}
-	os.Exit(run(context.Background(), told, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
 // run is the program: arguments and environment in, exit code out. told are the
@@ -146,6 +153,12 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 		log.Error("status page not made", "err", err)
 		return exitFailed
 	}
+	endGateway, err := a.serveGateway(ctx, drain)
+	if err != nil {
+		log.Error("no gateway; choose another --gateway-listen (GATEWAY_LISTEN_ADDRESS)", "err", err)
+		return exitUsage
+	}
+	defer endGateway()
 	shutdown, err := serve(ctx, a.cfg, handler, log)
 	if err != nil {
 		log.Error("no listener; choose another --listen (LISTEN_ADDRESS)", "err", err)
@@ -159,6 +172,7 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 		"next_rotate", schedule.Rotate.Next(now), "next_janitor", schedule.Janitor.Next(now),
 	})...)
 	d.Run(ctx, drain)
+	endGateway()
 	log.Info("token-scheduler has stopped")
 	return exitDone
 }

@@ -8,25 +8,42 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
-// presence lets the other processes know that a daemon is there; see [ledger.Ledger].
+// presence lets the other processes know that a daemon is there, and its gateway; see
+// [ledger.Ledger].
 type presence interface {
 	Present(ctx context.Context, text string, now time.Time) error
 	Absent(ctx context.Context) error
+	RecordGateway(ctx context.Context, g ledger.Gateway, now time.Time) error
+	RemoveGateway(ctx context.Context) error
 }
 
 // present says every few seconds that this daemon is there, until the returned
 // function is called. It is for the status only, so a failure is no more than a line
 // for debugging.
 func (a *app) present(ctx context.Context) (end func()) {
+	done := repeat(ctx, ledger.PresentEvery, func(ctx context.Context) {
+		if err := a.parts.presence.Present(ctx, a.parts.self.Encode(), a.parts.now()); err != nil && ctx.Err() == nil {
+			a.log.Debug("presence not recorded; the status does not show this process", "err", err)
+		}
+	})
+	return func() {
+		done()
+		if err := a.parts.presence.Absent(context.WithoutCancel(ctx)); err != nil {
+			a.log.Debug("presence not withdrawn; it runs out by itself", "err", err)
+		}
+	}
+}
+
+// repeat calls say at once and then at intervals, until the returned function is called,
+// which waits for it.
+func repeat(ctx context.Context, every time.Duration, say func(ctx context.Context)) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var saying sync.WaitGroup
 	saying.Go(func() {
-		tick := time.NewTicker(ledger.PresentEvery)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
-			if err := a.parts.presence.Present(ctx, a.parts.self.Encode(), a.parts.now()); err != nil && ctx.Err() == nil {
-				a.log.Debug("presence not recorded; the status does not show this process", "err", err)
-			}
+			say(ctx)
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
@@ -37,8 +54,5 @@ func (a *app) present(ctx context.Context) (end func()) {
 	return func() {
 		cancel()
 		saying.Wait()
-		if err := a.parts.presence.Absent(context.WithoutCancel(ctx)); err != nil {
-			a.log.Debug("presence not withdrawn; it runs out by itself", "err", err)
-		}
 	}
 }

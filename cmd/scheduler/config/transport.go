@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/token-scheduler/token-scheduler/gateway"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/zync"
 )
@@ -16,6 +17,15 @@ func (c Config) ZyncTransport(clean func(error) error) (*zync.Transport, error) 
 // PortaTransport returns what reaches Porta. clean takes secrets out of its errors.
 func (c Config) PortaTransport(clean func(error) error) (*zync.Transport, error) {
 	return c.transport(c.Porta.Files, 0, clean)
+}
+
+// GatewayTransport returns what reaches Porta for the gateway.
+func (c Config) GatewayTransport() (*http.Transport, error) {
+	authorities, err := c.Porta.Files.Load()
+	if err != nil {
+		return nil, err
+	}
+	return gateway.NewTransport(authorities, c.proxy()), nil
 }
 
 func (c Config) transport(files secret.TLSFiles, connections int, clean func(error) error) (*zync.Transport, error) {

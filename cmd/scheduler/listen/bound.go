@@ -1,7 +1,9 @@
 package listen
 
 import (
+	"errors"
 	"net"
+	"net/http"
 	"sync"
 	"syscall"
 	"time"
@@ -16,19 +18,20 @@ const (
 	stuck = 250 * time.Millisecond
 )
 
-// limit returns how many connections a listener may have: those wanted, or half of
-// the descriptors that the program can spare, since it has two listeners.
-func limit(wanted, reserve int) int {
+// limit returns how many connections a listener may have: those wanted, or as many as
+// half of the descriptors that the program can spare are enough for, since it has two
+// listeners.
+func limit(wanted, reserve, each int) int {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return wanted
 	}
 	most := int(min(files.Cur, 1<<20))
-	return max(fewest, min(wanted, (most-reserve)/2))
+	return max(fewest, min(wanted, (most-reserve)/2/each))
 }
 
-// listener accepts a bounded number of connections.
-type listener struct {
+// Listener accepts a bounded number of connections.
+type Listener struct {
 	net.Listener
 	limit   int
 	reports *reports
@@ -39,19 +42,34 @@ type listener struct {
 	close func() error // once: net/http and the server's owner both close
 }
 
-func newListener(bound net.Listener, limit int, reports *reports) *listener {
-	return &listener{
+func newListener(bound net.Listener, limit int, reports *reports) *Listener {
+	return &Listener{
 		Listener: bound, limit: limit, reports: reports,
 		open: map[*conn]struct{}{}, close: sync.OnceValue(bound.Close),
 	}
 }
 
 // Close implements [net.Listener].
-func (l *listener) Close() error { return l.close() }
+func (l *Listener) Close() error { return l.close() }
+
+// SetDeadline bounds the wait of Accept, as [net.TCPListener] does.
+func (l *Listener) SetDeadline(t time.Time) error {
+	bound, ok := l.Listener.(interface{ SetDeadline(t time.Time) error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return bound.SetDeadline(t)
+}
+
+// Follow has a server say which connections are at work. Call it before the server
+// serves.
+func (*Listener) Follow(server *http.Server) {
+	server.Handler, server.ConnContext = working(server.Handler), withConn
+}
 
 // Accept implements [net.Listener]. At the limit it closes the connection that has
 // been idle for longest; where none is idle, the new one.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
 		if err != nil {
@@ -84,7 +102,7 @@ func boundBuffers(c net.Conn) {
 
 // admit takes a connection in and returns the one to close for it, which is itself
 // where all others are at work.
-func (l *listener) admit(c *conn) (cut *conn) {
+func (l *Listener) admit(c *conn) (cut *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.open) >= l.limit {
@@ -98,7 +116,7 @@ func (l *listener) admit(c *conn) (cut *conn) {
 }
 
 // idlest returns the connection that has been idle for longest; nil where none is.
-func (l *listener) idlest() *conn {
+func (l *Listener) idlest() *conn {
 	var idlest *conn
 	for c := range l.open {
 		idle := c.requests == 0 || (c.writes > 0 && time.Since(c.since) > stuck)
@@ -112,7 +130,7 @@ func (l *listener) idlest() *conn {
 // conn knows whether a handler works for it, or waits for its client to read.
 type conn struct {
 	net.Conn
-	listener *listener
+	listener *Listener
 	requests int       // at work
 	writes   int       // under way
 	since    time.Time // when that last changed

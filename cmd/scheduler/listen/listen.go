@@ -36,34 +36,46 @@ type Options struct {
 	Connections int
 	// Reserve is how many descriptors the rest of the program needs; 48 where it is 0.
 	Reserve int
+	// Each is how many descriptors a connection needs, with those that its requests
+	// open; 1 where it is 0.
+	Each int
 	// Longest is how long the handler may take for a request; 10 s where it is 0.
 	Longest time.Duration
 }
 
 // Server serves HTTP on one address.
 type Server struct {
-	listener *listener
+	listener *Listener
 	server   *http.Server
 }
 
 // Listen binds the address. Clients are served from [Server.Serve] on.
 func Listen(ctx context.Context, o Options) (*Server, error) {
+	listener, err := Bind(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	o.setDefaults()
+	return newServer(listener, o), nil
+}
+
+// Bind binds the address for a server of the caller's own, which calls
+// [Listener.Follow]. Handler and Longest are not used.
+func Bind(ctx context.Context, o Options) (*Listener, error) {
 	bound, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
 	if err != nil {
 		return nil, err
 	}
 	o.setDefaults()
-	return newServer(bound, o), nil
+	return newListener(bound, limit(o.Connections, o.Reserve, o.Each), newReports(o.Log)), nil
 }
 
-func newServer(bound net.Listener, o Options) *Server {
-	reports := newReports(o.Log)
-	return &Server{
-		listener: newListener(bound, limit(o.Connections, o.Reserve), reports),
+func newServer(listener *Listener, o Options) *Server {
+	s := &Server{
+		listener: listener,
 		server: &http.Server{
-			Handler:           working(o.Handler),
-			ConnContext:       withConn,
-			ErrorLog:          log.New(reports, "", 0),
+			Handler:           o.Handler,
+			ErrorLog:          log.New(listener.reports, "", 0),
 			MaxHeaderBytes:    headerBytes,
 			ReadHeaderTimeout: headerTimeout,
 			// net/http cancels a handler's context when the time to read is over.
@@ -73,6 +85,8 @@ func newServer(bound net.Listener, o Options) *Server {
 			HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: streams},
 		},
 	}
+	listener.Follow(s.server)
+	return s
 }
 
 func (o *Options) setDefaults() {
@@ -81,6 +95,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Reserve == 0 {
 		o.Reserve = 48
+	}
+	if o.Each == 0 {
+		o.Each = 1
 	}
 	if o.Longest == 0 {
 		o.Longest = 10 * time.Second

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,7 @@ func TestTimeOuts(t *testing.T) {
 				o := Options{Log: slog.New(slog.DiscardHandler), Handler: http.NotFoundHandler()}
 				o.setDefaults()
 				bound := pipes{make(chan net.Conn)}
-				s := newServer(bound, o)
+				s := newServer(newListener(bound, o.Connections, newReports(o.Log)), o)
 				go func() {
 					if err := s.Serve(""); !errors.Is(err, http.ErrServerClosed) {
 						t.Errorf("Serve: %v", err)
@@ -68,8 +69,15 @@ func TestTimeOuts(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
-	for _, c := range []struct{ wanted, reserve, want int }{{64, 1 << 30, fewest}, {5, 0, 5}} {
-		if got := limit(c.wanted, c.reserve); got != c.want {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	all := int(min(files.Cur, 1<<20))
+	for _, c := range []struct{ wanted, reserve, each, want int }{
+		{64, 1 << 30, 1, fewest}, {5, 0, 1, 5}, {all, all - 100, 1, 50}, {all, all - 100, 2, 25},
+	} {
+		if got := limit(c.wanted, c.reserve, c.each); got != c.want {
 			t.Errorf("%d wanted, %d kept: %d, want %d", c.wanted, c.reserve, got, c.want)
 		}
 	}
