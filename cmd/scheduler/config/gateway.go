@@ -15,9 +15,6 @@ func (f Flags) checkGateway(p *Problems, cfg *Config) {
 	}
 	const setting = "--gateway-listen (GATEWAY_LISTEN_ADDRESS)"
 	p.address(setting, f.GatewayListen)
-	if f.GatewayListen == f.Listen {
-		p.add(setting, errors.New("is the address of --listen (LISTEN_ADDRESS); want another"))
-	}
 	var missing []string
 	if f.PortaEndpoint == "" {
 		missing = append(missing, "--porta-endpoint (PORTA_ENDPOINT)")

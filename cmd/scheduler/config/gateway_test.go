@@ -16,7 +16,6 @@ func TestGateway(t *testing.T) {
 		"no Porta":              {environ: []string{token, listen}, want: "needs --porta-endpoint (PORTA_ENDPOINT)"},
 		"no credential":         {environ: []string{porta, listen}, want: "needs --zync-authentication-token (ZYNC_AUTHENTICATION_TOKEN)"},
 		"no port":               {environ: []string{porta, token, "GATEWAY_LISTEN_ADDRESS=localhost"}, want: "want host:port or :port"},
-		"the page's address":    {environ: []string{porta, token, "GATEWAY_LISTEN_ADDRESS=:9395"}, want: "want another"},
 		"Porta with a user":     {environ: []string{"PORTA_ENDPOINT=http://u:p@porta", token, listen}, want: "the Porta endpoint must be"},
 		"a template":            {environ: []string{porta, token, listen, "TENANT_ENDPOINT=https://a-{self_domain}/"}},
 		"root_url":              {environ: []string{porta, token, listen, "TENANT_ENDPOINT=https://porta.example.com/"}, want: "must have {self_domain} in it once"},
