@@ -78,3 +78,6 @@ func (m *Memory) Tenant(_ context.Context, id int64) (Fared, error) {
 
 // Processes works like [Ledger.Processes], but knows of no other process.
 func (*Memory) Processes(context.Context, time.Time) ([]string, error) { return nil, nil }
+
+// Gateways works like [Ledger.Gateways], but knows of no gateway.
+func (*Memory) Gateways(context.Context) ([]Gateway, error) { return nil, nil }

@@ -1,7 +1,7 @@
 package tests
 
 import (
-	"fmt"
+	"encoding/json"
 	"net"
 	"net/http"
 	"strings"
@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tests/porta"
-	"github.com/token-scheduler/token-scheduler/tests/servers"
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
@@ -179,9 +179,44 @@ func TestGatewaysOfLeaderAndStandby(t *testing.T) {
 	standby.logs("standing by")
 	w.gets(leader.gateway(), host, providerURI, http.StatusOK)
 	w.gets(standby.gateway(), host, providerURI, http.StatusOK)
+	eventually(t, "two gateways with a request each", func() bool {
+		seen := w.gateways()
+		return len(seen) == 2 && !seen[0].LastRequest.IsZero() && !seen[1].LastRequest.IsZero() &&
+			seen[0].Tokens == 1 && seen[1].Tokens == 1
+	})
+	p := w.start(nil, "--status")
+	p.wait()
+	for _, d := range []*proc{leader, standby} {
+		if text := p.stdout.String(); !strings.Contains(text, " on "+d.gateway()+", up ") || !strings.Contains(text, "; 1 tokens; last request ") {
+			t.Errorf("--status says\n%s", text)
+		}
+		if page := getText(t, d.address()); !strings.Contains(page, ">"+leader.gateway()+"</td>") || !strings.Contains(page, ">"+standby.gateway()+"</td>") {
+			t.Error("the page does not show both gateways")
+		}
+	}
+	p = w.start(nil, "--check")
+	p.wait()
+	for _, want := range []string{"gateways ", " on " + leader.gateway() + ", last request of Zync's ", "tenant endpoint", "https://" + host + "/"} {
+		if !strings.Contains(p.stdout.String(), want) {
+			t.Errorf("no %q in --check:\n%s", want, p.stdout)
+		}
+	}
 	leader.stops()
+	if seen := w.gateways(); len(seen) != 1 || seen[0].Address != standby.gateway() {
+		t.Errorf("after the leader's end: %+v", seen)
+	}
 	w.gets(standby.gateway(), host, providerURI, http.StatusOK)
 	standby.stops()
+}
+
+// gateways are those that --status shows.
+func (w *gatewayWorld) gateways() []ledger.Gateway {
+	w.t.Helper()
+	p := w.start(nil, "--status", "--report=json")
+	p.wait()
+	var shown struct{ Gateways []ledger.Gateway }
+	must(w.t, json.Unmarshal([]byte(p.stdout.String()), &shown))
+	return shown.Gateways
 }
 
 func TestGatewayThatCannotBind(t *testing.T) {
@@ -276,11 +311,8 @@ func TestGatewayConnections(t *testing.T) {
 	t.Parallel()
 	w := newGatewayWorld(t, 16)
 	host := w.approved()[0]
-	port, err := servers.FreePort()
-	must(t, err)
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	d := w.start(map[string]string{"GATEWAY_LISTEN_ADDRESS": address})
-	d.gateway()
+	d := w.start(nil)
+	address := d.gateway()
 	for range 400 {
 		hold(t, address)
 	}

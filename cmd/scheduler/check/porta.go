@@ -12,11 +12,11 @@ import (
 	"github.com/token-scheduler/token-scheduler/zync"
 )
 
-// porta sends Porta the same request as a canary, for an approved tenant and with
-// X-Zync-Token, but without a token.
+// porta sends Porta the same request as a canary and as the gateway, for an approved
+// tenant and with X-Zync-Token, but without a token.
 func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
-	if !c.cfg.Porta.Verify {
-		c.ok("porta", "not asked: --verify is off")
+	if !c.cfg.Porta.Verify && c.cfg.Listen.Gateway == "" {
+		c.ok("porta", "not asked: --verify is off, and there is no gateway")
 		return
 	}
 	tenant, err := tenants.Approved(ctx)
@@ -28,6 +28,7 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 		c.warnSQL("porta", err)
 		return
 	}
+	c.tenantEndpoint(tenant)
 	transport, err := c.cfg.PortaTransport(nil)
 	if err != nil {
 		c.fail("porta", "see --porta-ca-file", "%v", err)
@@ -42,7 +43,10 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 	}
 	began := time.Now()
 	status, err := porta.Reach(ctx, zync.Tenant{ID: tenant.ID, Host: tenant.Host.String})
-	const advice = "see --porta-endpoint; until then runs go on without the canary, and log that"
+	advice := "see --porta-endpoint; until then runs go on without the canary, and log that"
+	if c.cfg.Listen.Gateway != "" {
+		advice += "; the gateway can't serve Zync"
+	}
 	switch {
 	case err != nil:
 		c.warn("porta", advice, "asked for tenant %d: %v", tenant.ID, err)
@@ -52,6 +56,16 @@ func (c *check) porta(ctx context.Context, tenants *db.Tenants) {
 	default:
 		c.ok("porta", "answers for tenant %d in %s%s", tenant.ID, since(began), c.throughToPorta(tenant))
 	}
+}
+
+// tenantEndpoint shows what Zync is told of a tenant.
+func (c *check) tenantEndpoint(tenant db.Tenant) {
+	endpoint, err := c.cfg.Porta.Tenants.Of(tenant.Host.String)
+	if err != nil {
+		c.fail("tenant endpoint", "see --tenant-endpoint", "of tenant %d: %v", tenant.ID, err)
+		return
+	}
+	c.ok("tenant endpoint", "of tenant %d: %s", tenant.ID, endpoint)
 }
 
 func (c *check) throughToPorta(tenant db.Tenant) string {

@@ -37,6 +37,7 @@ func (c *check) redis(ctx context.Context) {
 	c.owner(ctx, client)
 	c.lease(ctx, client)
 	c.ledger(ctx, client)
+	c.gateways(ctx, client, time.Now().UTC())
 	c.eviction(info)
 }
 

@@ -30,6 +30,7 @@ type Ledger interface {
 	Tenant(ctx context.Context, id int64) (ledger.Fared, error)
 	History(ctx context.Context) ([]ledger.Run, error)
 	Processes(ctx context.Context, now time.Time) ([]string, error)
+	Gateways(ctx context.Context) ([]ledger.Gateway, error)
 }
 
 // Options are what a status is read from.
@@ -123,14 +124,14 @@ func (s *Source) Read(ctx context.Context, q Query) (Status, error) {
 func (s *Source) empty(q Query) Status {
 	return Status{
 		Name: s.o.Name, Now: s.o.Now().UTC().Truncate(time.Second), Query: q,
-		Standbys: []Process{}, Tasks: []Task{}, Reasons: []ledger.Reason{}, Failing: []Failing{}, Problems: []Problem{},
+		Standbys: []Process{}, Gateways: []ledger.Gateway{}, Tasks: []Task{}, Reasons: []ledger.Reason{}, Failing: []Failing{}, Problems: []Problem{},
 	}
 }
 
 func (s *Source) read(ctx context.Context, from Ledger, q Query) (Status, error) {
 	st := s.empty(q)
 	r := reading{Source: s, from: from, plan: s.o.Plan}
-	for _, step := range []func(context.Context, *Status) error{r.processes, r.tasks, r.tenants, r.tenant, r.history} {
+	for _, step := range []func(context.Context, *Status) error{r.processes, r.gateways, r.tasks, r.tenants, r.tenant, r.history} {
 		if err := step(ctx, &st); err != nil {
 			return st, err
 		}
@@ -163,6 +164,18 @@ func (r *reading) processes(ctx context.Context, st *Status) error {
 	for _, text := range there {
 		if p := decode(text).clean(r.o.Clean); leader == nil || p.String() != leader.String() {
 			st.Standbys = append(st.Standbys, *p)
+		}
+	}
+	return err
+}
+
+// gateways lists those that are alive.
+func (r *reading) gateways(ctx context.Context, st *Status) error {
+	known, err := r.from.Gateways(ctx)
+	for _, g := range known {
+		if g.Alive(st.Now) {
+			g.By, g.Address = r.o.Clean(g.By), r.o.Clean(g.Address)
+			st.Gateways = append(st.Gateways, g)
 		}
 	}
 	return err

@@ -21,8 +21,10 @@ type Status struct {
 	RedisAway bool      `json:"redis_away,omitempty"` // then only what this process did is known
 	Leader    *Process  `json:"leader"`
 	Standbys  []Process `json:"standbys"` // daemons that are there and do not lead
-	Tasks     []Task    `json:"tasks"`
-	Tenants   Tenants   `json:"tenants"`
+	// Gateways are those that serve, each with its last request of Zync's.
+	Gateways []ledger.Gateway `json:"gateways"`
+	Tasks    []Task           `json:"tasks"`
+	Tenants  Tenants          `json:"tenants"`
 	// Reasons say why tenants fail, the most frequent first.
 	Reasons []ledger.Reason `json:"reasons"`
 	// Failing begins with the tenants that have waited longest for a token. They are

@@ -35,6 +35,9 @@ func (st Status) writeAll(w io.Writer) {
 	for _, p := range st.Standbys {
 		row(w, "standby", fmt.Sprintf("%s, version %s, up %s", p, p.Version, st.ago(p.Started)))
 	}
+	for _, g := range st.Gateways {
+		row(w, "gateway", fmt.Sprintf("%s on %s, up %s; %d tokens; last request %s", g.By, g.Address, st.ago(g.Since), g.Tokens, st.LastRequest(g)))
+	}
 	for _, t := range st.Tasks {
 		row(w, t.Task, st.taskText(t))
 	}

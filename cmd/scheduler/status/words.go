@@ -3,6 +3,8 @@ package status
 import (
 	"fmt"
 	"time"
+
+	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
 // short formats a duration with at most two units: 3d4h, 5h12m, 7m3s, 1.2s, 40ms.
@@ -57,6 +59,14 @@ func (st Status) When(t time.Time) string {
 		return "in " + short(t.Sub(st.Now))
 	}
 	return short(max(0, st.Now.Sub(t))) + " ago" // the status's own time has whole seconds
+}
+
+// LastRequest is when a gateway last carried a request of Zync's.
+func (st Status) LastRequest(g ledger.Gateway) string {
+	if g.LastRequest.IsZero() {
+		return "none yet"
+	}
+	return st.When(g.LastRequest)
 }
 
 func (st Status) ago(t time.Time) string {

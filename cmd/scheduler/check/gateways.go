@@ -1,0 +1,49 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/ledger"
+	"github.com/token-scheduler/token-scheduler/locks"
+)
+
+// idleGateway is how long a gateway may serve before it is strange that Zync asks
+// nothing.
+const idleGateway = time.Hour
+
+// gateways lists the gateways that serve, and when each last carried a request.
+func (c *check) gateways(ctx context.Context, client redis.UniversalClient, now time.Time) {
+	known, err := ledger.New(client, c.cfg.KeyPrefix(), "").Gateways(ctx)
+	known = slices.DeleteFunc(known, func(g ledger.Gateway) bool { return !g.Alive(now) })
+	switch {
+	case err != nil:
+		c.failRedis("gateways", howToAllow, err)
+	case len(known) == 0 && c.cfg.Listen.Gateway != "":
+		c.ok("gateways", "none serves now; a daemon with this configuration serves one on %s", c.cfg.Listen.Gateway)
+	case len(known) == 0:
+		c.ok("gateways", "none serves")
+	case slices.ContainsFunc(known, func(g ledger.Gateway) bool { return g.Carries(now) || now.Sub(g.Since) < idleGateway }):
+		c.ok("gateways", "%s", describe(known, now))
+	default:
+		c.warn("gateways", "let SYSTEM_PROVIDER_PORT of zync and zync-que name the gateway; see docs/gateway.md",
+			"no request of Zync's for a day: %s", describe(known, now))
+	}
+}
+
+func describe(gateways []ledger.Gateway, now time.Time) string {
+	var texts []string
+	for _, g := range gateways {
+		last := "no request of Zync's yet"
+		if !g.LastRequest.IsZero() {
+			last = fmt.Sprintf("last request of Zync's %s ago", now.Sub(g.LastRequest).Round(time.Second))
+		}
+		texts = append(texts, fmt.Sprintf("%s on %s, %s", locks.Printable(g.By), locks.Printable(g.Address), last))
+	}
+	return strings.Join(texts, "; ")
+}
