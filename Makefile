@@ -15,7 +15,7 @@ TIMEOUT := 9m
 
 BIN := bin/scheduler
 
-.PHONY: build test lint demo simulate manifests bench docs container release release-test vulnerabilities deps clean
+.PHONY: build test lint demo simulate chaos manifests bench docs container release release-test vulnerabilities deps clean
 
 ## build: builds bin/scheduler
 build:
@@ -36,6 +36,11 @@ demo: build
 WEEKS ?= 1000
 simulate:
 	WEEKS=$(WEEKS) go test -run TestSimulation -timeout 6h -v ./cmd/scheduler | grep -v '^=== '
+
+## chaos: fails everything around two gateways at random for LASTS
+LASTS ?= 5m
+chaos: deps
+	GATEWAY_CHAOS=$(LASTS) go test -race -count=1 -run TestGatewayInChaos -timeout 6h -v ./tests
 
 ## lint: runs golangci-lint, built from source at its pinned version, and go vet
 lint: $(LINT)

@@ -2,8 +2,10 @@ package tests
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -306,16 +308,21 @@ func TestGatewayToPortaByTLS(t *testing.T) {
 	d.stops()
 }
 
-// TestGatewayConnections: those who say nothing cost nobody an answer.
+// TestGatewayConnections: those who say nothing are bounded, and cost nobody an answer.
 func TestGatewayConnections(t *testing.T) {
 	t.Parallel()
 	w := newGatewayWorld(t, 16)
 	host := w.approved()[0]
 	d := w.start(nil)
 	address := d.gateway()
+	first := hold(t, address)
 	for range 400 {
 		hold(t, address)
 	}
 	w.gets(address, host, providerURI, http.StatusOK)
+	must(t, first.SetReadDeadline(time.Now().Add(time.Second)))
+	if _, err := first.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("any number of connections is held")
+	}
 	d.stops()
 }

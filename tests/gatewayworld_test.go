@@ -164,11 +164,12 @@ func (f secretFile) write(content string) {
 }
 
 // hold opens a connection and says nothing.
-func hold(t *testing.T, address string) {
+func hold(t *testing.T, address string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 // serveTLS serves a handler with a certificate of the authority.
