@@ -1,6 +1,6 @@
 // Command demo shows the scheduler's main job on its own real servers. It seeds a Porta
 // of 200 tenants, rotates twice, purges, and prints what Zync has beside what Porta
-// accepts. It leaves nothing behind.
+// accepts. Then it shows the gateway. It leaves nothing behind.
 package main
 
 import (
@@ -46,6 +46,8 @@ type demo struct {
 	binary string
 	porta  *porta.Porta
 	zync   *zync.Zync
+	api    *porta.API
+	web    string // the API's address
 	env    []string
 }
 
@@ -75,8 +77,10 @@ func run(ctx context.Context, binary string, tenants int) (err error) {
 		return err
 	}
 	defer d.zync.Close()
-	web := httptest.NewServer(d.porta)
+	d.api = porta.NewAPI(d.porta, credential)
+	web := httptest.NewServer(d.api)
 	defer web.Close()
+	d.web = web.Listener.Addr().String()
 	d.env = []string{
 		"DATABASE_URL=" + d.porta.URL(), "REDIS_URL=" + redis.URL(0),
 		"ZYNC_ENDPOINT=" + d.zync.URL, "ZYNC_AUTHENTICATION_TOKEN=" + credential, "PORTA_ENDPOINT=" + web.URL,
@@ -119,7 +123,10 @@ func (d *demo) show(ctx context.Context, seeded *porta.Seeded) error {
 		}
 	}
 	say("\n== What Zync holds, beside what Porta accepts")
-	return d.compare(ctx, seeded)
+	if err := d.compare(ctx, seeded); err != nil {
+		return err
+	}
+	return d.gateway(ctx)
 }
 
 func (d *demo) scheduler(ctx context.Context, args ...string) error {
