@@ -25,11 +25,11 @@ func (w *simWorld) count(what string) {
 	w.stats[what]++
 }
 
-// late is how long after the deletion of an admin a push of one of its tokens may
-// still arrive: it was on its way, or will be echoed.
+// late is how long a push of a deleted token may still arrive. It may have been on its
+// way when the token was deleted, or it may be an echo.
 const late = 3 * time.Minute
 
-// stored checks each token as Zync takes it: Porta must accept it.
+// stored checks each token when Zync stores it: Porta must accept it.
 func (w *simWorld) stored(tenant int64, digest string, ours bool) {
 	token, found := w.porta.Token(digest)
 	valid := found && token.Lives(time.Now())
@@ -50,8 +50,8 @@ func (w *simWorld) stored(tenant int64, digest string, ours bool) {
 	}
 }
 
-// tokenEnded checks each token that a statement of ours ends: Zync must not hold it
-// while it lives.
+// tokenEnded checks each token that the program deletes or expires. A token that has not
+// expired must not be the one that Zync holds.
 func (w *simWorld) tokenEnded(digest string, token sim.Token) {
 	w.count("tokens ended")
 	if token.Lives(time.Now()) && w.zync.Holds(token.TenantID) == digest {
@@ -59,7 +59,10 @@ func (w *simWorld) tokenEnded(digest string, token sim.Token) {
 	}
 }
 
-// check compares all that Zync holds with what Porta accepts.
+// check checks that Porta accepts every token that Zync holds. Some tenants are excused:
+//   - all, for some minutes after MySQL has lost tokens,
+//   - those whose admin was deleted with its tokens,
+//   - those that failed alone for most of a token's life.
 func (w *simWorld) check() {
 	w.count("checks")
 	w.mu.Lock()
@@ -84,15 +87,15 @@ func (w *simWorld) check() {
 	}
 }
 
-// lostOwn is true for a token of Porta's own that may have been lost in a failover.
-// Nothing tells a scheduler that Zync holds it, so it is there until the next rotation
-// in which all is well. The caller holds the lock.
+// lostOwn is true for a token of Porta's own that may have been lost in a failover. No
+// scheduler can know that Zync holds it. It is there until the next rotation without
+// trouble. The caller holds the lock.
 func (w *simWorld) lostOwn(digest string) bool {
 	return strings.HasPrefix(digest, ownPrefix) && time.Since(later(w.lostAt, w.trouble)) < 2*time.Hour
 }
 
-// excuses is true for a tenant that has failed alone for most of a token's life, and
-// had no two hours since in which all was well.
+// excuses is true if the tenant has failed alone for most of a token's life, and has not
+// yet had two hours without trouble since then.
 func (a *alone) excuses(trouble time.Time) bool {
 	well := a.till
 	if trouble.After(well) {
@@ -101,9 +104,8 @@ func (a *alone) excuses(trouble time.Time) bool {
 	return a.till.Sub(a.since) > 10*time.Hour && time.Since(a.since) > 14*time.Hour && time.Since(well) < 2*time.Hour
 }
 
-// checkWindow checks a window that has ended: if nothing was wrong in it or in
-// the one before that everyone feels, each healthy tenant was served in it once, and
-// within three minutes.
+// checkWindow checks a window, ten minutes before its end. If it was quiet, each healthy
+// tenant must have been served once, in the first three minutes.
 func (w *simWorld) checkWindow(start time.Time) {
 	if !w.quiet(start) {
 		return
@@ -137,15 +139,15 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// quiet is true if nothing was wrong in the window from start, or in the one before,
-// that everyone feels.
+// quiet is true if no general trouble was in the window that begins at start, or in the
+// window before. Tenants that fail alone do not count.
 func (w *simWorld) quiet(start time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.trouble.Before(start.Add(-time.Hour)) && start.Sub(w.start) > 2*time.Hour
 }
 
-// sample looks whether the run lease is held, some seconds after a minute's start.
+// sample looks once a minute whether the run lease is held.
 func (w *simWorld) sample() {
 	if !w.quiet(time.Now().Truncate(time.Hour)) {
 		return
@@ -159,14 +161,15 @@ func (w *simWorld) sample() {
 	}
 }
 
-// checkLease checks that the run lease was free for nine tenths of the quiet time.
+// checkLease checks that the run lease was free for nine tenths of the quiet time. So
+// runs end, and do not wait for tenants that fail.
 func (w *simWorld) checkLease() {
 	if all, held := w.busy[0], w.busy[1]; all > 1000 && held > all/10 {
 		w.problem("the run lease was held in %d of %d samples of quiet windows", held, all)
 	}
 }
 
-// asideWatch is a log that reports a leader which steps aside though it delivers.
+// asideWatch reads the log of a process. A leader that delivers must not step aside.
 type asideWatch struct {
 	w *simWorld
 	p *simProc
@@ -190,7 +193,7 @@ func (a asideWatch) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// forget drops what is no longer looked at.
+// forget drops deliveries that no check reads any more.
 func (w *simWorld) forget(before time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -202,7 +205,8 @@ func (w *simWorld) forget(before time.Time) {
 	}
 }
 
-// leastLife is the shortest time that a token held by Zync still lives.
+// leastLife is the time until the first token expires that Zync holds. Tenants that fail
+// alone do not count.
 func (w *simWorld) leastLife() time.Duration {
 	least := w.times.ttl
 	for _, id := range w.porta.Tenants() {

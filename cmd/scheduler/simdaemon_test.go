@@ -9,7 +9,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/sim"
 )
 
-// begin starts a world of two schedulers on an hour's schedule, a day in.
+// begin starts a world with four tenants and some schedulers.
 func begin(t *testing.T, procs int, times simTimes) *simWorld {
 	t.Helper()
 	w := newSimWorld(1, 4, times)
@@ -31,9 +31,9 @@ func (w *simWorld) close(t *testing.T) {
 	}
 }
 
-// TestRedisAwayForTwoDays: for half a token's life nothing happens, and from then
-// on everyone is served each hour, under MySQL's lock alone; when Redis is back,
-// by the leader.
+// TestRedisAwayForTwoDays: while the tokens are young, nobody rotates. After half of
+// their life a daemon rotates each hour under MySQL's lock alone. When Redis is back, a
+// leader does it again.
 func TestRedisAwayForTwoDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := begin(t, 2, simWeek)
@@ -65,8 +65,8 @@ func TestRedisAwayForTwoDays(t *testing.T) {
 	})
 }
 
-// TestLeaderWithAWrongClockStepsAside: its every rotation is refused, and without
-// that its standby would never get a chance.
+// TestLeaderWithAWrongClockStepsAside: MySQL refuses each rotation of such a leader. It
+// must step aside, or the standby could not rotate either.
 func TestLeaderWithAWrongClockStepsAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := begin(t, 1, simWeek)
@@ -83,8 +83,8 @@ func TestLeaderWithAWrongClockStepsAside(t *testing.T) {
 	})
 }
 
-// TestThousandsOfWindowsLeaveNothing: a daemon that rotates each second keeps
-// neither goroutines nor memory.
+// TestThousandsOfWindowsLeaveNothing: after 3,000 rotations the daemon has no more
+// goroutines and no more memory than after 500.
 func TestThousandsOfWindowsLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := begin(t, 2, simTimes{10 * time.Second, time.Second, 15 * time.Second, "@every 1s", "@every 10s"})

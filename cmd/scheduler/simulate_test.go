@@ -16,8 +16,9 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/sim"
 )
 
-// TestSimulation lives through weeks of trouble, each drawn from a seed: WEEKS
-// says how many, SEED replays one, VERBOSE shows its log.
+// TestSimulation runs weeks of trouble in virtual time. A seed decides what happens in a
+// week. The variable WEEKS sets how many there are. SEED=n repeats week n alone, and
+// VERBOSE=1 prints its log.
 func TestSimulation(t *testing.T) {
 	weeks := fromEnv(t, "WEEKS", 30)
 	if seed := os.Getenv("SEED"); seed != "" {
@@ -84,7 +85,7 @@ func list(stats map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// simulate lives through one week.
+// simulate runs one week, and returns how often each thing happened.
 func simulate(t *testing.T, seed uint64) map[string]int {
 	t.Helper()
 	var w *simWorld
@@ -107,7 +108,7 @@ func simulate(t *testing.T, seed uint64) map[string]int {
 	return w.stats
 }
 
-// tenantsOf is how many tenants a week has: one in twenty weeks has many.
+// tenantsOf is how many tenants a week has. One week in twenty has many.
 func tenantsOf(seed uint64) int {
 	if seed%20 == 7 {
 		return 300
@@ -115,9 +116,9 @@ func tenantsOf(seed uint64) int {
 	return 6
 }
 
-// install begins anywhere in a week, and at times shortly before a purge, with a
-// Zync that is away. Zync holds what Porta made: a token that dies in a few hours,
-// or one from long ago that never does.
+// install chooses when the week begins, and gives each tenant a token of Porta's. One
+// week in four begins shortly before a purge, with a Zync that is away. Half of the
+// first tokens expire in 20 hours, the others never.
 func (w *simWorld) install() {
 	const week = 7 * 24 * time.Hour
 	sunday := mustParse("0 0 * * 0").Next(time.Now())
@@ -140,8 +141,8 @@ func (w *simWorld) install() {
 	}
 }
 
-// live lets troubles come for a time, looks at the run lease each minute, and checks
-// every ten.
+// live runs the world for a time. Troubles come about every three hours. Each minute it
+// looks at the run lease, and every ten minutes at the tokens.
 func (w *simWorld) live(d time.Duration) {
 	end := time.Now().Add(d)
 	next := time.Now().Add(w.until(3 * time.Hour))
@@ -170,18 +171,18 @@ func (w *simWorld) live(d time.Duration) {
 	}
 }
 
-// until draws a time around a mean.
+// until draws the time until something happens, with a mean.
 func (w *simWorld) until(mean time.Duration) time.Duration {
 	return time.Duration(w.chance.ExpFloat64() * float64(mean)).Truncate(time.Second)
 }
 
-// upTo draws a duration of at least a second, short ones more often.
+// upTo draws a duration of at least a second. Short ones are more likely.
 func (w *simWorld) upTo(most time.Duration) time.Duration {
 	f := w.chance.Float64()
 	return time.Second + time.Duration(f*f*float64(most))
 }
 
-// disturb notes that something is wrong for a time.
+// disturb notes that there is general trouble for a time.
 func (w *simWorld) disturb(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -190,7 +191,7 @@ func (w *simWorld) disturb(d time.Duration) {
 	}
 }
 
-// weather changes a server's for a time.
+// weather makes a server misbehave for a time, and returns the time.
 func (w *simWorld) weather(s *sim.Server, bad sim.Weather, d time.Duration) time.Duration {
 	s.Set(bad)
 	if s == w.zync.Server {
@@ -204,9 +205,9 @@ func (w *simWorld) weather(s *sim.Server, bad sim.Weather, d time.Duration) time
 
 var errRefused = errors.New("connection refused")
 
-// trouble is something that happens. It returns for how long it lasts, and comes
-// only while every token has as much life left as it needs: an outage longer than
-// a token's life is nothing that a scheduler could mend.
+// trouble is something that happens. happen begins it, and returns how long it lasts for
+// everyone. It happens only if all tokens at Zync live for as long as needs says. No
+// scheduler can help if an outage is longer than a token's life.
 type trouble struct {
 	name   string
 	needs  time.Duration
@@ -362,7 +363,7 @@ var troubles = []trouble{
 		ids := w.porta.Tenants()
 		id := ids[w.chance.IntN(len(ids))]
 		w.mu.Lock()
-		w.excused[id] = time.Now() // until Zync is given one of the new admin's
+		w.excused[id] = time.Now() // until Zync gets a token of the new admin
 		delete(w.cached, id)
 		w.mu.Unlock()
 		w.porta.ReplaceOwner(id)
@@ -382,8 +383,8 @@ func (w *simWorld) setClock(p *simProc, offset time.Duration) {
 	p.offset = offset
 }
 
-// pushAsPorta is an event of a tenant: Porta takes its token of the last hour, or
-// makes one, and pushes it.
+// pushAsPorta is what Porta does for an event of a tenant. It pushes its own token of
+// the last hour, or makes one and pushes that.
 func (w *simWorld) pushAsPorta(id int64) {
 	w.mu.Lock()
 	own, found := w.cached[id]

@@ -16,23 +16,23 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/sim"
 )
 
-// simTimes are the times that a world goes by.
+// simTimes are the intervals and schedules of a world.
 type simTimes struct {
 	ttl, beat, lease time.Duration
 	rotate, janitor  string
 }
 
-// simWeek is production's but for the beat and the lease's life, which are
-// stretched so that a week has ten thousand beats and not half a million.
+// simWeek has the times of production, with two exceptions. Beat and lease are longer, so
+// that a week has ten thousand beats and not half a million.
 var simWeek = simTimes{24 * time.Hour, time.Minute, 10 * time.Minute, "0 * * * *", "0 0 * * 0"}
 
-// simWorld is a week of an installation: two schedulers, and all that they meet.
+// simWorld is an installation: the schedulers, their servers, and what the checks know.
 type simWorld struct {
 	times   simTimes
 	seed    uint64
 	tenants int
-	chance  *rand.Rand // of the troubles; the one goroutine's that makes them
-	dice    *rand.Rand // of what they do, guarded by the lock
+	chance  *rand.Rand // decides which troubles come; only one goroutine uses it
+	dice    *rand.Rand // decides what happens to each push; guarded by mu
 	porta   *sim.Porta
 	redis   *sim.Redis
 	zync    *sim.Zync
@@ -42,15 +42,15 @@ type simWorld struct {
 	mu         sync.Mutex
 	problems   []string
 	events     []string
-	excused    map[int64]time.Time // when their owner was deleted, and their tokens with it
+	excused    map[int64]time.Time // when a tenant's owner and tokens were deleted
 	deliveries map[int64][]time.Time
 	known      map[int64]time.Time // since when a tenant exists
 	cached     map[int64]cached    // Porta's own tokens
-	trouble    time.Time           // until when anything was wrong that everyone feels
+	trouble    time.Time           // when the last general trouble ends
 	alone      map[int64]*alone    // tenants that fail alone
 	zyncWell   time.Time           // when Zync's last trouble ends
-	storm      func() int          // answers for everyone; nil while there is none
-	busy       [2]int              // samples of the run lease in quiet windows: all, and held
+	storm      func() int          // chooses the status for every tenant; nil for the usual one
+	busy       [2]int              // samples of the run lease in quiet windows: how many, and how many of them held
 	lostAt     time.Time           // when MySQL last lost tokens
 	stats      map[string]int
 }
@@ -58,19 +58,19 @@ type simWorld struct {
 // ownPrefix begins the digests of Porta's own tokens.
 const ownPrefix = "own-"
 
-// cached is a token of Porta's own, which it may push again for an hour.
+// cached is a token that Porta made itself. It may push the token again for an hour.
 type cached struct {
 	digest string
 	made   time.Time
 }
 
-// alone is how a tenant fails while Zync is well.
+// alone is a tenant that fails while Zync is well.
 type alone struct {
 	status      int
 	since, till time.Time
 }
 
-// answer is Zync's for a tenant; zero is its usual one.
+// answer chooses the status of Zync's answer for a tenant. 0 is the usual one.
 func (w *simWorld) answer(tenant int64) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,7 +83,7 @@ func (w *simWorld) answer(tenant int64) int {
 	return 0
 }
 
-// storms has every tenant answered by f for a time.
+// storms makes f choose the status for every tenant for a time, and returns the time.
 func (w *simWorld) storms(d time.Duration, f func() int) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,7 +96,7 @@ func (w *simWorld) storms(d time.Duration, f func() int) time.Duration {
 	return d
 }
 
-// failAlone has tenants fail for a time, and nobody else.
+// failAlone makes these tenants fail for a time, and no others.
 func (w *simWorld) failAlone(ids []int64, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,23 +104,23 @@ func (w *simWorld) failAlone(ids []int64, d time.Duration) {
 		status := []int{500, sim.Hang, 422, sim.Stored + 500, 503}[w.chance.IntN(5)]
 		since := time.Now()
 		if before := w.alone[id]; before != nil && since.Sub(before.till) < 2*time.Hour {
-			since = before.since // it has had no time to recover
+			since = before.since // the tenant had no time to recover
 		}
 		w.alone[id] = &alone{status, since, time.Now().Add(d)}
 	}
 }
 
-// lose has MySQL lose tokens. Tenants whose token at Zync is among them are locked
-// out, and have some minutes to be mended.
+// lose makes MySQL lose tokens by a failover. If a lost token is the one that Zync holds,
+// its tenant is locked out. The program has ten minutes to mend that.
 func (w *simWorld) lose(failover func()) {
 	failover()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lostAt = time.Now()
-	clear(w.cached) // Porta's own tokens of the last hour, too
+	clear(w.cached) // the tokens that Porta made itself are lost, too
 }
 
-// simProc is one scheduler: the daemon's own code, on the world's servers.
+// simProc is one scheduler. It runs the program's own daemon on the world's servers.
 type simProc struct {
 	net    *sim.Process
 	drain  chan struct{}
@@ -147,10 +147,10 @@ func newSimWorld(seed uint64, tenants int, times simTimes) *simWorld {
 	return w
 }
 
-// fair is the weather on a good day.
+// fair is a server without trouble.
 var fair = sim.Weather{Latency: 20 * time.Millisecond}
 
-// boot starts a scheduler whose clock is off.
+// boot starts a scheduler. offset is the error of its clock.
 func (w *simWorld) boot(offset time.Duration) *simProc {
 	p := &simProc{net: &sim.Process{}, drain: make(chan struct{}), ended: make(chan struct{}), offset: offset}
 	d, err := w.daemon(p)
@@ -166,14 +166,14 @@ func (w *simWorld) boot(offset time.Duration) *simProc {
 	return p
 }
 
-// now is the time as a process has it.
+// now is the time on the clock of a process.
 func (w *simWorld) now(p *simProc) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return time.Now().Add(p.offset).UTC()
 }
 
-// daemon builds the program as it ships, from the world's servers.
+// daemon builds the program as it ships, on the world's servers.
 func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
 	log := slog.New(asideWatch{w, p})
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
@@ -189,7 +189,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
 	return a.newDaemon(), nil
 }
 
-// parts are the world's servers as a process reaches them.
+// parts are the world's servers for the calls of a process.
 func (w *simWorld) parts(p *simProc) parts {
 	now := func() time.Time { return w.now(p) }
 	porta, redis := w.porta.As(p.net), w.redis.As(p.net)
@@ -219,7 +219,7 @@ func mustParse(spec string) tasks.Schedule {
 	return s
 }
 
-// end stops a process: in order, or as a kill would.
+// end stops a process, by SIGTERM or by SIGKILL.
 func (p *simProc) end(kill bool) {
 	if kill {
 		p.net.Kill()

@@ -8,7 +8,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
-// ledgerTimeout is how long the ledger waits for Redis.
+// ledgerTimeout is how long the ledger waits for Redis. The real one waits as long.
 const ledgerTimeout = 3 * time.Second
 
 // Ledger is the ledger on a Redis of this package; see [ledger.Ledger].
@@ -74,7 +74,7 @@ func (l *Ledger) RecordResume(ctx context.Context, id int64) error {
 	return l.call(ctx, func(d *redisData) { d.resume = id })
 }
 
-// Tasks returns what is known of the runs of each task.
+// Tasks implements the record of the daemon.
 func (l *Ledger) Tasks(ctx context.Context, names ...string) (known map[string]ledger.Task, err error) {
 	known = map[string]ledger.Task{}
 	return known, l.call(ctx, func(d *redisData) {
@@ -98,7 +98,8 @@ func (l *Ledger) RecordRun(ctx context.Context, run ledger.Run) error {
 	})
 }
 
-// RecordProgress implements the record of a runner.
+// RecordProgress implements the record of a runner. Nobody reads the progress here, so
+// it is not kept.
 func (l *Ledger) RecordProgress(ctx context.Context, _ string, _ ledger.Progress) error {
 	return l.call(ctx, func(*redisData) {})
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Weather is how a server, and the network to it, behave.
+// Weather is how a server and the network to it behave.
 type Weather struct {
 	Down     error         // every call fails at once
 	Hanging  bool          // each call times out
-	LoseAsk  float64       // chance that a call does not arrive
-	LoseSaid float64       // chance that a call is carried out and its answer is lost
+	LoseAsk  float64       // chance that a request is lost
+	LoseSaid float64       // chance that a request is carried out and its answer is lost
 	Latency  time.Duration // the longest that a call takes
 }
 
@@ -23,7 +23,8 @@ var ErrNetwork = errors.New("connection reset by peer")
 // ErrKilled is the error of every call of a killed process.
 var ErrKilled = errors.New("killed")
 
-// Server is a server's weather.
+// Server has the weather of a server. Without a random source nothing is lost, and each
+// call takes the longest time.
 type Server struct {
 	mu      sync.Mutex
 	weather Weather
@@ -37,10 +38,10 @@ func (s *Server) Set(w Weather) {
 	s.weather = w
 }
 
-// Draw makes a random source decide the chances of the weather.
+// Draw sets the random source. It decides which calls are lost, and how long each takes.
 func (s *Server) Draw(chance *rand.Rand) { s.chance = chance }
 
-// Up tells whether calls reach the server at all.
+// Up is true while calls reach the server at all.
 func (s *Server) Up() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,8 +62,8 @@ func (s *Server) forecast() (w Weather, lost, unsaid bool) {
 	return w, s.chance.Float64() < w.LoseAsk, s.chance.Float64() < w.LoseSaid
 }
 
-// Process is a process as the network sees it. It may be paused or killed between any
-// two of its calls.
+// Process is a process of the program. It can be paused or killed between two calls. A
+// nil process runs for ever.
 type Process struct {
 	mu       sync.Mutex
 	dead     bool
@@ -78,8 +79,8 @@ func (p *Process) Kill() {
 	p.dead = true
 }
 
-// Pause stops every call of the process, as SIGSTOP does. When it is resumed, the
-// process does what it was going to do, however outdated the reason.
+// Pause stops every call of the process, as SIGSTOP does. A resumed process does what it
+// was about to do, even if the reason for it has passed.
 func (p *Process) Pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,7 +99,7 @@ func (p *Process) Resume() {
 	}
 }
 
-// Dead tells whether it was killed.
+// Dead is true after a kill.
 func (p *Process) Dead() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,7 +116,7 @@ func (p *Process) silentFor() time.Duration {
 	return time.Since(p.pausedAt)
 }
 
-// gate waits while the process is paused.
+// gate waits while the process is paused. It returns ErrKilled if the process is dead.
 func (p *Process) gate() error {
 	if p == nil {
 		return nil
@@ -132,8 +133,8 @@ func (p *Process) gate() error {
 	return nil
 }
 
-// call carries out one call of a process to a server. The error is that of do, or of
-// the network. After an error of the network, do may have been carried out.
+// call makes one call of a process to a server. It returns the error of do, or of the
+// network. After an error of the network, do may have been carried out.
 func call(ctx context.Context, p *Process, s *Server, do func() error) error {
 	if err := p.gate(); err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
-// Porta is a MySQL with Porta's tenants and sync tokens. Its clock is the simulation's,
-// and decides when tokens expire.
+// Porta is a MySQL with Porta's tenants and sync tokens. It uses the simulation's clock,
+// so a scheduler with a wrong clock can be tested against it.
 type Porta struct {
 	*Server
 	proc *Process
@@ -30,7 +30,7 @@ type portaData struct {
 	writers  map[string]*Writer // by lock
 	restarts int
 	readOnly bool
-	// refuse says why a token for a tenant is refused. It returns "" to accept it.
+	// refuse returns why a token for a tenant is refused, or "" to accept it.
 	refuse func(tenant int64) string
 	// onEnd is called with every token that a statement deletes or expires.
 	onEnd func(digest string, token Token)
@@ -45,7 +45,7 @@ type Token struct {
 	Expires  time.Time // zero is never
 }
 
-// Lives tells whether Porta accepts the token at a time.
+// Lives is true if Porta accepts the token at a time.
 func (t Token) Lives(at time.Time) bool { return t.Expires.IsZero() || !t.Expires.Before(at) }
 
 // NewPorta returns a Porta with n tenants. Each has an owner. The first one is the
@@ -124,8 +124,8 @@ func (p *Porta) Tenants() []int64 {
 	return ids
 }
 
-// Mint is Porta's own: it makes a token for a tenant that lives for a time. Zero means
-// for ever.
+// Mint makes a token for a tenant as Porta itself does. The token expires after life, or
+// never if life is 0.
 func (p *Porta) Mint(id int64, digest string, life time.Duration) {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
@@ -171,8 +171,8 @@ func (p *Porta) Restart() {
 	clear(p.data.writers)
 }
 
-// Failover switches to a replica that lags. The most recent tokens are lost, and so is
-// every connection.
+// Failover switches to a replica that lags. The tokens of the last lag are lost, and all
+// connections are closed. It returns how many tokens were lost.
 func (p *Porta) Failover(lag time.Duration) (lost int) {
 	p.data.mu.Lock()
 	before := len(p.data.tokens)
@@ -191,7 +191,8 @@ func (p *Porta) ReadOnly(is bool) {
 	p.data.readOnly = is
 }
 
-// Refuse makes f say why a token for a tenant is refused. "" accepts it.
+// Refuse makes f decide which tokens MySQL refuses. It returns the reason, or "" to
+// accept the token of a tenant.
 func (p *Porta) Refuse(f func(tenant int64) string) {
 	p.data.mu.Lock()
 	defer p.data.mu.Unlock()
@@ -209,7 +210,7 @@ func (p *Porta) SetApproved(id int64, approved bool) {
 	}
 }
 
-// As returns the database as a process reaches it.
+// As returns the database for the calls of a process.
 func (p *Porta) As(proc *Process) *Porta {
 	view := *p
 	view.proc = proc

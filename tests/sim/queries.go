@@ -11,6 +11,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
+// queryTimeout is how long a statement may take.
 const queryTimeout = 10 * time.Second
 
 func (p *Porta) query(ctx context.Context, do func(d *portaData) error) error {
@@ -59,12 +60,14 @@ func (p *Porta) ByID(ctx context.Context, ids []int64) ([]db.Tenant, error) {
 	return found, err
 }
 
-// Strays are accounts that rotate leaves out; there are none.
+// Strays implements the tenants of rotate. There are no accounts that a rotation leaves
+// out.
 func (p *Porta) Strays(ctx context.Context) ([]int64, error) {
 	return nil, p.query(ctx, func(*portaData) error { return nil })
 }
 
-// Missing implements the look for lost tokens of rotate.
+// Missing implements the tokens of rotate. It returns the indices of those that do not
+// live.
 func (p *Porta) Missing(ctx context.Context, digests []secret.Text) (missing []int, err error) {
 	err = p.query(ctx, func(d *portaData) error {
 		for i, digest := range digests {
@@ -95,7 +98,7 @@ func (p *Porta) Newest(ctx context.Context, owners []int64) (newest map[int64]ti
 	return newest, err
 }
 
-// Identity implements the tokens of rotate: another one after each restart.
+// Identity implements the tokens of rotate. It differs after each restart.
 func (p *Porta) Identity(ctx context.Context) (id db.Identity, err error) {
 	err = p.query(ctx, func(d *portaData) error {
 		id = db.Identity{Server: "sim", Started: time.Unix(int64(d.restarts)*1000, 0)}
@@ -110,10 +113,10 @@ func (p *Porta) Count(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// StaleTokens is the janitor's list of stale tokens.
+// StaleTokens lists stale tokens for the janitor.
 type StaleTokens struct{ porta *Porta }
 
-// Stale returns the list of stale tokens.
+// Stale returns what lists stale tokens.
 func (p *Porta) Stale() StaleTokens { return StaleTokens{p} }
 
 // Page implements the stale tokens of janitor.
@@ -141,6 +144,7 @@ func (s StaleTokens) Page(ctx context.Context, after int64, now time.Time, rows 
 	return page, next, err
 }
 
+// expired is true if both clocks say so: MySQL's, and the scheduler's in now.
 func expired(t *Token, now time.Time) bool {
 	return !t.Expires.IsZero() && t.Expires.Before(time.Now()) && t.Expires.Before(now)
 }

@@ -59,8 +59,8 @@ func (r *Redis) Flush() {
 	r.data.locks, r.data.deliveries, r.data.tasks, r.data.resume = clean.locks, clean.deliveries, clean.tasks, 0
 }
 
-// Failover loses the most recent writes: locks that are younger than a refresh, and
-// some deliveries.
+// Failover switches to a replica that lags. About half of the locks and a quarter of
+// the deliveries are lost.
 func (r *Redis) Failover(chance *rand.Rand) {
 	r.data.mu.Lock()
 	defer r.data.mu.Unlock()
@@ -68,7 +68,7 @@ func (r *Redis) Failover(chance *rand.Rand) {
 	maps.DeleteFunc(r.data.deliveries, func(int64, ledger.Delivery) bool { return chance.IntN(4) == 0 })
 }
 
-// TTL is how long Redis will keep a key.
+// TTL is how long Redis keeps a lock. It is negative if there is none.
 func (r *Redis) TTL(key string) time.Duration {
 	r.data.mu.Lock()
 	defer r.data.mu.Unlock()
@@ -95,11 +95,11 @@ func (r *Redis) Eval(ctx context.Context, _ string, keys []string, args ...any) 
 	return cmd
 }
 
-// looksAtKey is the number of arguments of the script with which locks tells what
-// stands at a lease's key.
+// looksAtKey is the number of arguments of the script with which package locks reads
+// the key of a lease.
 const looksAtKey = 4
 
-// look answers it: the key's type, how long it lives, its value.
+// look answers that script with the key's type, its remaining life and its value.
 func (d *redisData) look(key string) []any {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -110,8 +110,11 @@ func (d *redisData) look(key string) []any {
 	return []any{"none", int64(0), ""}
 }
 
-// script does what redislock's scripts do: obtain (value, its token's length,
-// life), refresh (value, life), release (value).
+// script does what the scripts of redislock do, and is false if they answer nil. It tells
+// them apart by their arguments:
+//   - obtain: value, length of its token, life
+//   - refresh: value, life
+//   - release: value
 func (d *redisData) script(key string, args []any) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -166,7 +169,7 @@ func (*Redis) ScriptLoad(ctx context.Context, _ string) *redis.StringCmd {
 	return redis.NewStringCmd(ctx)
 }
 
-// As returns Redis as a process reaches it.
+// As returns Redis for the calls of a process.
 func (r *Redis) As(proc *Process) *Redis {
 	view := *r
 	view.proc = proc

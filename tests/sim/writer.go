@@ -21,7 +21,7 @@ type Writer struct {
 	life     time.Duration
 	restarts int
 
-	orphaned time.Time // since when nobody is at the other end, under the data's lock
+	orphaned time.Time // when the process left the connection; guarded by the data's lock
 
 	mu   sync.Mutex
 	lost error
@@ -39,20 +39,20 @@ func (p *Porta) OpenWriter(ctx context.Context, lock string, leaseLife time.Dura
 		return nil
 	})
 	if err != nil {
-		w.orphan() // the server may have the connection nevertheless
+		w.orphan() // the server may have opened the connection nevertheless
 		return nil, err
 	}
 	return w, nil
 }
 
-// alive tells whether the server still has the connection. It closes one whose process
-// is dead, or that has been silent for twice the lease's life.
+// alive is true while the server keeps the connection. The server closes it when the
+// process is dead, or has been silent for twice the lease's life.
 func (w *Writer) alive() bool {
 	left := !w.orphaned.IsZero() && time.Since(w.orphaned) > 2*w.life
 	return !w.porta.proc.isDead() && w.porta.proc.silence() <= 2*w.life && !left
 }
 
-// orphan leaves the connection. The server does not know yet that it is gone.
+// orphan leaves the connection without closing it. The server notices later, see alive.
 func (w *Writer) orphan() {
 	w.porta.data.mu.Lock()
 	defer w.porta.data.mu.Unlock()
@@ -80,7 +80,7 @@ func (w *Writer) exec(ctx context.Context, do func(d *portaData)) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
 	defer cancel()
-	// A frozen process finds its connection closed when it goes on.
+	// The server closes the connection of a process that is paused for too long.
 	frozen := w.porta.proc.silence() > 2*w.life
 	var err error
 	var refused error
@@ -190,7 +190,7 @@ func (w *Writer) PurgeLegacy(ctx context.Context, ids []int64) (n int, err error
 	return n, err
 }
 
-// newest is the digest of a tenant's newest living token.
+// newest is the digest of the newest token of a tenant that has not expired.
 func (d *portaData) newest(tenant int64) (digest string) {
 	var id int64
 	for value, t := range d.tokens {

@@ -15,8 +15,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/porta"
 )
 
-// Zync has a token for each tenant. It is an [http.RoundTripper], so the client that
-// uses it is the real one.
+// Zync has a token for each tenant. It is an [http.RoundTripper], so that the program's
+// own client talks to it.
 type Zync struct {
 	*Server
 	proc *Process
@@ -26,10 +26,10 @@ type Zync struct {
 type zyncData struct {
 	mu    sync.Mutex
 	holds map[int64]string // digest of what Zync holds, by tenant
-	// answer may replace the status of an answer; 0 replaces nothing. If Stored is
-	// added to the status, Zync has stored the token nevertheless.
+	// answer returns another status than usual, or 0 for the usual one. If Stored is
+	// added to the status, Zync stores the token and then fails.
 	answer func(tenant int64) int
-	// onStore is called with every token that Zync stores, whoever pushed it.
+	// onStore is called with every token that Zync stores.
 	onStore func(tenant int64, digest string, ours bool)
 	echo    float64 // chance that a push arrives a second time, later
 	chance  *rand.Rand
@@ -43,13 +43,13 @@ func NewZync() *Zync {
 }
 
 const (
-	// Stored is added to the status of a failure after which the token is stored.
+	// Stored is added to the status of a failure if the token is stored nevertheless.
 	Stored = 1000
-	// Hang in place of a status gives no answer.
+	// Hang in place of a status means that there is no answer.
 	Hang = -1
 )
 
-// Answer makes f replace the status of answers. 0 replaces nothing.
+// Answer makes f choose the status of each answer. f returns 0 for the usual one.
 func (z *Zync) Answer(f func(tenant int64) int) {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
@@ -84,7 +84,7 @@ func (z *Zync) Pushes() int {
 	return z.data.pushes
 }
 
-// Take is a push by Porta itself.
+// Take stores a token as if Porta itself had pushed it.
 func (z *Zync) Take(tenant int64, digest string) {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
@@ -98,11 +98,12 @@ func (z *Zync) Forget(tenant int64) {
 	delete(z.data.holds, tenant)
 }
 
-// OnStore makes f be called with every token that Zync stores, and whether it came by a
-// push through the network, or by Porta's own push or an echo.
+// OnStore makes f be called with every token that Zync stores. ours is true for a push
+// of the program, and false for a push of Porta or an echo.
 func (z *Zync) OnStore(f func(tenant int64, digest string, ours bool)) { z.data.onStore = f }
 
-// Echo makes some pushes arrive a second time, up to a minute later.
+// Echo makes some pushes arrive a second time, up to a minute later. chance is the
+// probability, draw the random source.
 func (z *Zync) Echo(chance float64, draw *rand.Rand) {
 	z.data.mu.Lock()
 	defer z.data.mu.Unlock()
@@ -184,7 +185,7 @@ func (z *Zync) take(tenant int64, digest string) int {
 	return http.StatusNoContent
 }
 
-// As returns Zync as a process reaches it.
+// As returns Zync for the calls of a process.
 func (z *Zync) As(proc *Process) *Zync {
 	view := *z
 	view.proc = proc
