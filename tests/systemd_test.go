@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,9 +75,42 @@ func TestSystemdIsTold(t *testing.T) {
 	}
 	d.signal(syscall.SIGCONT)
 	d.stops()
-	if n.count("STOPPING=1") != 1 {
-		t.Error("systemd was not told that it stops")
-	}
+	n.saying(t, "^STOPPING=1")
+}
+
+// saying waits for a message that matches.
+func (n *notifications) saying(t *testing.T, pattern string) {
+	t.Helper()
+	wanted := regexp.MustCompile(pattern)
+	eventually(t, "message "+pattern, func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return slices.ContainsFunc(n.said, wanted.MatchString)
+	})
+}
+
+// TestSystemdShowsHowTheDaemonDoes: systemctl status shows the role, the last rotation
+// and the next, of a leader and of a standby.
+func TestSystemdShowsHowTheDaemonDoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	n, socket := notify(t)
+	minute := strings.Fields(w.env["ROTATE_SCHEDULE"])[0]
+	next := `; next (\d{4}-\d\d-\d\d )?\d\d:0?` + minute + ` UTC$`
+	leader := w.start(map[string]string{"NOTIFY_SOCKET": socket})
+	n.saying(t, `^STATUS=leader; 11 of 11 served at \d\d:\d\d`+next)
+	beside, socketBeside := notify(t)
+	standby := w.start(map[string]string{"NOTIFY_SOCKET": socketBeside})
+	beside.saying(t, `^STATUS=standby; 11 of 11 served at \d\d:\d\d`+next)
+	w.zync.SetFault(invalid)
+	must(t, w.redis().Del(t.Context(), "token-scheduler:{"+w.porta.Name+"}:deliveries").Err())
+	leader.stops()
+	n.saying(t, "STOPPING=1\nSTATUS=stopping; what is under way is finished first$")
+	beside.saying(t, `^STATUS=leader; 0 of 11 served at \d\d:\d\d, 11 failing`+next)
+	standby.stops()
+	without, socketWithout := notify(t)
+	w.start(map[string]string{"NOTIFY_SOCKET": socketWithout, "REDIS_URL": "redis://127.0.0.1:1"})
+	without.saying(t, "^STATUS=Redis is away, nobody leads; no rotation is known"+next)
 }
 
 // TestJournalPriorities makes standard error be systemd's journal.

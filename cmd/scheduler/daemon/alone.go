@@ -29,6 +29,7 @@ func (d *Daemon) redisIsBack() {
 	}
 	d.o.Log.Info("Redis is back", "after", d.away.lasts())
 	d.away = outage{}
+	d.redisAway.Store(false)
 	d.become(standsBy)
 }
 
@@ -37,6 +38,7 @@ func (d *Daemon) redisIsBack() {
 func (d *Daemon) redisIsAway(ctx context.Context, drain <-chan struct{}, err error) {
 	if d.away.since.IsZero() {
 		d.away = outage{since: time.Now(), said: &rate.Sometimes{Interval: time.Minute}}
+		d.redisAway.Store(true)
 		d.fireAlone = d.alone.begin(ctx, drain, time.Time{})
 	}
 	alone := d.needsToGoAlone()

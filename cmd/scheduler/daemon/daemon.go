@@ -55,6 +55,7 @@ type Daemon struct {
 	gauges                 gauges
 	pulse                  pulse
 	role                   atomic.Value // a string
+	redisAway              atomic.Bool
 
 	away      outage   // of Redis
 	fireAlone cron.Job // runs alone in this outage

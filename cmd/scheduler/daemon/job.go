@@ -22,6 +22,7 @@ type job struct {
 
 	mu      sync.Mutex
 	course  course
+	tallied tally // of the last run for everyone
 	running bool
 	began   time.Time       // start of the window of the run at work
 	met     []time.Time     // starts of the windows that have fired since
@@ -78,6 +79,7 @@ func (j *job) run(ctx context.Context, drain <-chan struct{}) {
 	j.Runner.Metrics.NextRun(j.Task.Name(), j.Schedule.Next(j.now()))
 	if report.Outcome != tasks.Busy {
 		j.busy = eachMinute()
+		j.tallied = tallyOf(report, j.now())
 		return
 	}
 	j.busy.Do(func() { j.log.Info("another run of the task is at work; trying again until it has ended") })
@@ -138,6 +140,12 @@ func (j *job) last() (complete, success time.Time) {
 	return j.course.complete, j.course.success
 }
 
+func (j *job) lastTally() tally {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.tallied
+}
+
 // known notes what any process recorded of the last runs.
 func (j *job) known(last ledger.Task) {
 	j.mu.Lock()
@@ -147,6 +155,9 @@ func (j *job) known(last ledger.Task) {
 	}
 	if last.Success.After(j.course.success) {
 		j.course.success = last.Success
+	}
+	if last.Last != nil && last.Last.Ended.After(j.tallied.ended) {
+		j.tallied = tallyKnown(*last.Last)
 	}
 }
 

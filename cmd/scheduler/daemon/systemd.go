@@ -6,40 +6,52 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
 
-// tellSystemd tells systemd that the daemon is ready, and later that it stops, until
-// the returned function is called. Without systemd it does nothing.
+// tellSystemd tells systemd that the daemon is ready, how it does, and later that it
+// stops, until the returned function is called. Without systemd it does nothing.
 //
 // If systemd has a watchdog, it is fed while the loop beats. A loop that is stuck
 // starves it, and systemd restarts the program.
 func (d *Daemon) tellSystemd(drain <-chan struct{}) (end func()) {
-	d.notify(systemd.SdNotifyReady)
+	if !d.notify(systemd.SdNotifyReady) {
+		return func() {}
+	}
 	interval, err := systemd.SdWatchdogEnabled(false)
 	if err != nil {
 		d.o.Log.Warn("systemd's watchdog can't be fed", "err", err)
 	}
 	quit := make(chan struct{})
-	go func() {
-		feed, stop := feeder(interval / 3)
-		defer stop()
-		for {
-			select {
-			case <-quit:
-				return
-			case <-drain:
-				d.notify(systemd.SdNotifyStopping)
-				drain = nil
-			case <-feed:
-				if d.Silent() <= SilenceLimit {
-					d.notify(systemd.SdNotifyWatchdog)
-				}
-			}
-		}
-	}()
+	go d.keepTelling(interval/3, drain, quit)
 	return func() { close(quit) }
 }
 
-// feeder ticks; never, where there is no watchdog to feed.
-func feeder(every time.Duration) (feed <-chan time.Time, stop func()) {
+func (d *Daemon) keepTelling(feedEvery time.Duration, drain, quit <-chan struct{}) {
+	feed, stop := ticker(feedEvery)
+	defer stop()
+	look, stopLooking := ticker(time.Second)
+	defer stopLooking()
+	var said string
+	for {
+		select {
+		case <-quit:
+			return
+		case <-drain:
+			d.notify(systemd.SdNotifyStopping + "\nSTATUS=" + stopsLine)
+			drain, look = nil, nil
+		case <-feed:
+			if d.Silent() <= SilenceLimit {
+				d.notify(systemd.SdNotifyWatchdog)
+			}
+		case <-look:
+			if line := d.statusLine(); line != said {
+				said = line
+				d.notify("STATUS=" + line)
+			}
+		}
+	}
+}
+
+// ticker ticks; never, if there is no interval.
+func ticker(every time.Duration) (ticks <-chan time.Time, stop func()) {
 	if every <= 0 {
 		return nil, func() {}
 	}
@@ -47,8 +59,11 @@ func feeder(every time.Duration) (feed <-chan time.Time, stop func()) {
 	return ticker.C, ticker.Stop
 }
 
-func (d *Daemon) notify(state string) {
-	if _, err := systemd.SdNotify(false, state); err != nil {
+// notify is true if systemd listens.
+func (d *Daemon) notify(state string) bool {
+	told, err := systemd.SdNotify(false, state)
+	if err != nil {
 		d.o.Log.Warn("systemd not told", "state", state, "err", err)
 	}
+	return told || err != nil
 }
