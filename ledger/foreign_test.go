@@ -42,8 +42,10 @@ func (l *Ledger) uses(t *testing.T) map[string]map[string]func() error {
 			"forget":            func() error { return l.Forget(ctx, now) },
 		},
 		l.runs(): {
-			"record": func() error { return l.RecordRun(ctx, Run{Task: "rotate"}) },
-			"read":   func() error { _, err := l.Tasks(ctx, "rotate"); return err },
+			"record":          func() error { return l.RecordRun(ctx, Run{Task: "rotate"}) },
+			"read":            func() error { _, err := l.Tasks(ctx, "rotate"); return err },
+			"record what was": func() error { return l.RecordSaid(ctx, "ownerless", "[3]") },
+			"read what was":   func() error { _, err := l.Said(ctx, "ownerless"); return err },
 		},
 		l.history(): {
 			"record": func() error { return l.RecordRun(ctx, Run{Task: "rotate"}) },

@@ -61,6 +61,32 @@ func TestCrontabExample(t *testing.T) {
 	}
 }
 
+// TestCronSaysOnceWhoHasNoOwner: cron mails what a quiet run writes. Tenants without an
+// owner are written once, and again when they are others.
+func TestCronSaysOnceWhoHasNoOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 12)
+	for i, run := range []struct {
+		ownerless []int64
+		written   string
+	}{
+		{nil, ""}, {[]int64{3}, "tenants=1 tenant_ids=[3]"}, {[]int64{3}, ""}, {[]int64{3, 4}, `tenants=2 tenant_ids="[3 4]"`},
+		{[]int64{3, 4}, ""}, {nil, ""}, {[]int64{3, 4}, `tenants=2 tenant_ids="[3 4]"`},
+	} {
+		w.exec("UPDATE users SET role = 'admin' WHERE account_id IN (3, 4)")
+		for _, id := range run.ownerless {
+			w.exec("UPDATE users SET role = 'member' WHERE account_id = ?", id)
+		}
+		p := w.start(nil, "--run-once", "--task=rotate", "--quiet", "--force")
+		code, out := p.wait(), p.stdout.String()+p.stderr.String()
+		if code != 0 || !strings.Contains(out, run.written) || strings.Count(out, "\n") != min(1, len(run.written)) {
+			t.Errorf("run %d: exit code %d\n%s", i, code, out)
+		}
+	}
+	loud := w.start(nil, "--run-once", "--task=rotate", "--force")
+	loud.logs("level=INFO", "tenants skipped", `tenant_ids="[3 4]"`)
+}
+
 // TestByHandWithTheHostsConfiguration calls token-scheduler as an operator does.
 func TestByHandWithTheHostsConfiguration(t *testing.T) {
 	t.Parallel()

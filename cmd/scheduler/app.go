@@ -70,7 +70,7 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 	}
 	a.rotate = rotate.New(o)
 	a.memory = ledger.NewMemory(p.self.String())
-	o.Ledger, o.Bookmark = a.memory, a.memory
+	o.Ledger, o.Bookmark, o.Said = a.memory, a.memory, nil
 	a.alone = rotate.New(o)
 	return a, nil
 }
@@ -91,6 +91,7 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return p.openWriter(ctx, tasks.Rotate) },
 		Ledger:      p.ledger,
 		Bookmark:    p.ledger,
+		Said:        p.said,
 		Zync:        client,
 		Metrics:     rotate.NewMetrics(a.registry, cfg.Schedule.TokenTTL, p.now),
 		Now:         p.now,

@@ -33,6 +33,7 @@ type parts struct {
 	openWriter func(ctx context.Context, task string) (writer, error)
 	ledger     book
 	presence   presence
+	said       rotate.Said
 	redis      redislock.RedisClient // for leases
 	zync       http.RoundTripper
 	zyncToken  func() secret.Text // the credential in force
@@ -138,6 +139,7 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 			openWriter: writers(cfg, mysql, log),
 			ledger:     book,
 			presence:   book,
+			said:       book,
 			redis:      client,
 			zync:       toZync,
 			zyncToken:  live.ZyncToken,

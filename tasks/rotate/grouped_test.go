@@ -33,7 +33,7 @@ func TestFailuresAreGroupedInTheLog(t *testing.T) {
 
 // TestOwnerlessAreSaidOnce, and again when they change.
 func TestOwnerlessAreSaidOnce(t *testing.T) {
-	m := newMemory()
+	s := said{last: map[string]string{}}
 	for i, run := range []struct {
 		ids            []int64
 		complete, said bool
@@ -48,7 +48,7 @@ func TestOwnerlessAreSaidOnce(t *testing.T) {
 		{nil, true, false},
 		{[]int64{9}, true, true},
 	} {
-		if said := m.ownerlessChanged(len(run.ids), run.ids, run.complete); said != run.said {
+		if _, said := s.changed(t.Context(), aboutOwnerless, ownerlessText(len(run.ids), run.ids), run.complete); said != run.said {
 			t.Errorf("run %d, %v: said %t", i, run.ids, said)
 		}
 	}

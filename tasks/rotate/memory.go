@@ -1,8 +1,6 @@
 package rotate
 
 import (
-	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -18,12 +16,9 @@ const (
 // memory is what one run of a process leaves to the next: tokens in hand, and who
 // fails.
 type memory struct {
-	mu      sync.Mutex // the minter reads while the loop writes
-	tenants map[int64]*remembered
-	// ownerless is what the log last said of tenants without an owner.
-	ownerless string
-	strays    string    // the same of accounts that a rotation leaves out
-	straysAt  time.Time // the window in which they were last looked for
+	mu       sync.Mutex // the minter reads while the loop writes
+	tenants  map[int64]*remembered
+	straysAt time.Time // the window in which strays were last looked for
 }
 
 // remembered is what is known of a tenant that was not served.
@@ -152,22 +147,4 @@ func (m *memory) forget(window time.Time) {
 			delete(m.tenants, id)
 		}
 	}
-}
-
-// ownerlessChanged is true if the tenants without an owner are others than those
-// that the log has named. A run that did not reach everyone says nothing of a change.
-func (m *memory) ownerlessChanged(n int, ids []int64, complete bool) bool {
-	if !complete && m.ownerless != "" {
-		return false
-	}
-	now := fmt.Sprint(n)
-	switch {
-	case n == 0:
-		now = ""
-	case n == len(ids): // more are not named, and which ones depends on where a run begins
-		now = fmt.Sprint(slices.Sorted(slices.Values(ids)))
-	}
-	changed := now != m.ownerless
-	m.ownerless = now
-	return changed && n > 0
 }

@@ -56,6 +56,7 @@ type Options struct {
 	OpenWriter func(ctx context.Context) (Writer, error) // [db.ErrFenced] if another scheduler writes
 	Ledger     Ledger
 	Bookmark   Bookmark
+	Said       Said // nil remembers in this process only
 	Zync       Zync
 	// Verify tries a token on Porta, see [zync.Porta.Verify]; nil tries none.
 	Verify func(ctx context.Context, tenant zync.Tenant, token secret.Text) error
@@ -94,13 +95,14 @@ type Rotation struct {
 	zync     *health
 	patience *patience
 	memory   *memory
+	said     said
 	watch    watch
 }
 
 // New returns a rotation.
 func New(o Options) *Rotation {
 	o.Force = o.Force || o.Revoke
-	return &Rotation{o: o, zync: newHealth(), patience: &patience{}, memory: newMemory()}
+	return &Rotation{o: o, zync: newHealth(), patience: &patience{}, memory: newMemory(), said: said{o.Said, map[string]string{}}}
 }
 
 // Name implements [tasks.Task].
@@ -125,10 +127,7 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	if closeErr := mint.close(); closeErr != nil {
 		run.Log.Warn("writer not closed cleanly; MySQL closes it by itself", "err", closeErr)
 	}
-	if ids := e.tally.ownerless; r.memory.ownerlessChanged(e.tally.noOwner, ids, result.Complete) {
-		run.Log.Warn("tenants skipped: they have no admin for a token to belong to. Give each an admin in Porta",
-			"tenants", e.tally.noOwner, "tenant_ids", ids)
-	}
+	r.logOwnerless(ctx, run, e.tally, result.Complete)
 	if !r.o.Revoke {
 		e.tally.grouped.log(run.Log)
 	}

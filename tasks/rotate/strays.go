@@ -21,11 +21,12 @@ func (r *Rotation) logStrays(ctx context.Context, run tasks.Run) {
 		return // the next run looks again; the run itself tells how MySQL is
 	}
 	r.memory.straysAt = run.Window.Start
-	now := fmt.Sprint(ids)
-	changed := now != r.memory.strays
-	r.memory.strays = now
-	if changed && len(ids) > 0 {
-		run.Log.Warn("provider accounts left out: their provider_account_id is not the master's. Correct it, or serve them with --tenant",
+	text := ""
+	if len(ids) > 0 {
+		text = fmt.Sprint(len(ids), ids[:min(len(ids), strayNames)])
+	}
+	if level, say := r.said.changed(context.WithoutCancel(ctx), aboutStrays, text, true); say {
+		run.Log.Log(ctx, level, "provider accounts left out: their provider_account_id is not the master's. Correct it, or serve them with --tenant",
 			"tenants", len(ids), "tenant_ids", ids[:min(len(ids), strayNames)])
 	}
 }
