@@ -234,17 +234,20 @@ func TestMetricsFileAndPing(t *testing.T) {
 	runs(0, nil, "--dry-run")
 	w.zync.SetFault(nil)
 	runs(1, map[string]string{"ZYNC_ENDPOINT": "http://127.0.0.1:1"}, "--force", "--retry-for=1s")
-	// A purge in another process keeps what is known of rotations.
 	p := w.start(env, "--run-once", "--task=janitor")
 	p.wait()
-	metrics, err = os.ReadFile(file)
-	must(t, err)
-	if strings.Contains(string(metrics), `last_complete_timestamp_seconds{task="rotate"} 0`) {
-		t.Error("a purge forgets the last rotation")
-	}
+	w.start(merged(env, map[string]string{"DATABASE_URL": "mysql2://a:b@127.0.0.1:1/c"}), "--run-once", "--task=janitor").wait()
 	mu.Lock()
-	if want := []string{secretPath, secretPath, secretPath + "/fail", secretPath}; !slices.Equal(pings, want) {
+	if want := []string{secretPath, secretPath, secretPath + "/fail", secretPath, secretPath + "/fail"}; !slices.Equal(pings, want) {
 		t.Errorf("pings %q, want %q", pings, want)
+	}
+	pings = nil
+	mu.Unlock()
+	// Two tasks of one process are two pings.
+	w.start(env, "--run-once", "--force").wait()
+	mu.Lock()
+	if want := []string{secretPath, secretPath}; !slices.Equal(pings, want) {
+		t.Errorf("pings of two tasks %q, want %q", pings, want)
 	}
 	mu.Unlock()
 	// A service that is away, and a file that can't be written, are no failures.
@@ -254,6 +257,46 @@ func TestMetricsFileAndPing(t *testing.T) {
 			t.Errorf("no %q in\n%s", line, p.stderr)
 		}
 	}
+}
+
+// TestMetricsFileKeepsWhatOtherRunsWrote: cron runs each task in a process of its own.
+func TestMetricsFileKeepsWhatOtherRunsWrote(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 12)
+	file := filepath.Join(t.TempDir(), "token-scheduler.prom")
+	has := func(what string, lines ...string) {
+		t.Helper()
+		metrics, err := os.ReadFile(file)
+		must(t, err)
+		for _, line := range lines {
+			if !regexp.MustCompile(`(?m)^token_scheduler_` + line + `$`).Match(metrics) {
+				t.Errorf("%s: no %s in the file:\n%s", what, line, metrics)
+			}
+		}
+	}
+	run := func(want int, more map[string]string, args ...string) {
+		t.Helper()
+		p := w.start(merged(map[string]string{"METRICS_FILE": file}, more), append([]string{"--run-once"}, args...)...)
+		if code := p.wait(); code != want {
+			t.Errorf("%v: exit code %d, want %d", args, code, want)
+		}
+	}
+	rotated := []string{
+		`tenants{state="served"} 13`, `pushes_total{outcome="delivered"} 13`, `task_duration_seconds_count{task="rotate"} 1`,
+		`task_last_complete_timestamp_seconds{task="rotate"} 1.*`, `task_runs_total{outcome="success",task="rotate"} 1`,
+	}
+	run(0, nil, "--task=rotate")
+	has("a rotation", rotated...)
+	run(0, nil, "--task=janitor")
+	has("a purge", append(rotated, `tokens_purged_total .*`, `task_runs_total{outcome="success",task="janitor"} 1`)...)
+	run(0, nil, "--task=rotate", "--dry-run", "--force")
+	run(0, nil, "--task=rotate", "--tenant=3", "--force")
+	has("runs for nobody and for one", rotated[0], rotated[1], `tokens_purged_total .*`)
+	run(1, map[string]string{"ZYNC_ENDPOINT": "http://127.0.0.1:1"}, "--task=rotate", "--force", "--retry-for=1s")
+	has("a failed rotation", rotated[0], rotated[1], rotated[3], `task_runs_total{outcome="failed",task="rotate"} 1`)
+	must(t, os.WriteFile(file, []byte("no metrics {"), 0o600))
+	run(0, nil, "--task=rotate", "--force")
+	has("a rotation after something else wrote the file", rotated...)
 }
 
 func merged(env, more map[string]string) map[string]string {

@@ -24,7 +24,8 @@ type app struct {
 	cfg      config.Config
 	log      *slog.Logger
 	parts    parts
-	registry *prometheus.Registry
+	registry *prometheus.Registry            // of both tasks, and of the process
+	of       map[string]*prometheus.Registry // of one task each
 	leases   leases
 	runner   *tasks.Runner
 	rotate   *rotate.Rotation
@@ -37,7 +38,9 @@ type app struct {
 // newApp builds the program from its parts. The error is about the configuration
 // alone.
 func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, log: log, parts: p, registry: newRegistry()}
+	a := &app{cfg: cfg, log: log, parts: p, registry: newRegistry(), of: map[string]*prometheus.Registry{
+		tasks.Rotate: prometheus.NewRegistry(), tasks.Janitor: prometheus.NewRegistry(),
+	}}
 	a.leases = leases{locks.New(p.redis, cfg.KeyPrefix(), p.leaseLife, p.self.Encode())}
 	a.runner = &tasks.Runner{
 		Leases:   a.leases,
@@ -52,15 +55,15 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 		Yields:   !cfg.ByHand.RunOnce,
 	}
 	a.reporter = &reporter{
-		file: cfg.MetricsFile, ping: func() secret.Text { return cfg.PingURL },
-		registry: a.registry, metrics: a.runner.Metrics, record: p.ledger, log: log,
+		file: newMetricsFile(cfg.MetricsFile, a.registry, a.of), ping: func() secret.Text { return cfg.PingURL },
+		metrics: a.runner.Metrics, record: p.ledger, log: log,
 	}
 	a.runner.Ended = a.reporter.ended
 	a.janitor = janitor.New(janitor.Options{
 		Tokens:     p.stale,
 		OpenWriter: func(ctx context.Context) (janitor.Writer, error) { return p.openWriter(ctx, tasks.Janitor) },
 		Ledger:     p.ledger,
-		Purged:     janitor.NewPurged(a.registry),
+		Purged:     janitor.NewPurged(a.of[tasks.Janitor]),
 		Now:        p.now,
 		DryRun:     cfg.ByHand.DryRun,
 	})
@@ -93,7 +96,7 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 		Bookmark:    p.ledger,
 		Said:        p.said,
 		Zync:        client,
-		Metrics:     rotate.NewMetrics(a.registry, cfg.Schedule.TokenTTL, p.now),
+		Metrics:     rotate.NewMetrics(a.of[tasks.Rotate], cfg.Schedule.TokenTTL, p.now),
 		Now:         p.now,
 		TTL:         cfg.Schedule.TokenTTL,
 		Concurrency: cfg.Zync.Concurrency,

@@ -148,7 +148,7 @@ func (p program) work(ctx context.Context, stdout io.Writer) int {
 func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, log *slog.Logger) int {
 	d := a.newDaemon()
 	s.status.Memory = a.memory
-	handler, err := newHandler(d, s, status.NewSource(s.status), a.registry, log)
+	handler, err := newHandler(d, s, status.NewSource(s.status), a.reporter.file.all(), log)
 	if err != nil {
 		log.Error("status page not made", "err", err)
 		return exitFailed

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -28,16 +26,22 @@ const (
 // node_exporter's textfile collector, and a service that expects a ping after each run.
 // It is never in the way of the work.
 type reporter struct {
-	file     string // empty for none
-	ping     func() secret.Text
-	registry *prometheus.Registry
-	metrics  *tasks.Metrics
-	record   record
-	log      *slog.Logger
+	file    *metricsFile
+	ping    func() secret.Text
+	metrics *tasks.Metrics
+	record  record
+	log     *slog.Logger
 
 	pings sync.WaitGroup
 	mu    sync.Mutex
-	busy  bool // a ping is under way
+	busy  bool  // pings are being sent
+	next  *ping // what is sent next; nil if there is nothing
+}
+
+// ping is what is asked after a run.
+type ping struct {
+	to   *url.URL
+	task string
 }
 
 // record knows the last runs of any process.
@@ -47,34 +51,38 @@ type record interface {
 
 // ended implements [tasks.Runner.Ended].
 func (r *reporter) ended(report tasks.Report) {
+	r.file.ended(report)
 	to, wanted := r.pingFor(report)
-	if !wanted || !r.begin() {
+	if !wanted {
 		return
 	}
-	r.pings.Go(func() {
-		defer r.end()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// A service that hangs must not gather pings: only the latest one waits.
+	r.next = &ping{to, report.Task}
+	if !r.busy {
+		r.busy = true
+		r.pings.Go(r.send)
+	}
+}
+
+// send sends pings until none is left.
+func (r *reporter) send() {
+	for p := r.take(); p != nil; p = r.take() {
 		ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
-		defer cancel()
-		if err := get(ctx, to); err != nil {
-			r.log.Warn("ping not delivered; the work is not affected", "task", report.Task, "err", err)
+		if err := get(ctx, p.to); err != nil {
+			r.log.Warn("ping not delivered; the work is not affected", "task", p.task, "err", err)
 		}
-	})
+		cancel()
+	}
 }
 
-// begin is false while a ping is under way: a service that hangs must not gather
-// pings.
-func (r *reporter) begin() bool {
+func (r *reporter) take() *ping {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	was := r.busy
-	r.busy = true
-	return !was
-}
-
-func (r *reporter) end() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.busy = false
+	p := r.next
+	r.next, r.busy = nil, p != nil
+	return p
 }
 
 // pingFor is the address to ask after a run. A run that did nothing, was told to end,
@@ -119,26 +127,21 @@ func get(ctx context.Context, to *url.URL) error {
 // afterRuns ends the reports of --run-once: it writes the metrics, and waits for a ping
 // under way.
 func (r *reporter) afterRuns(ctx context.Context) {
-	if r.file != "" {
-		// The file speaks of both tasks, also if one alone ran.
+	if r.file.path != "" {
 		known, err := r.record.Tasks(ctx, tasks.Rotate, tasks.Janitor)
 		if err != nil {
-			r.log.Warn("earlier runs not known; the metrics file tells of this one only", "err", err)
+			r.log.Warn("earlier runs not known; the metrics file keeps what it had of them", "err", err)
 		}
 		for task, last := range known {
 			r.metrics.Known(task, last)
 		}
+		r.written(r.file.update())
 	}
-	r.write()
 	r.pings.Wait()
 }
 
-func (r *reporter) write() {
-	if r.file == "" {
-		return
-	}
-	// It writes a file beside it and renames it, so that nobody reads half of it.
-	if err := prometheus.WriteToTextfile(r.file, r.registry); err != nil {
+func (r *reporter) written(err error) {
+	if err != nil {
 		r.log.Warn("metrics not written to the file", "err", err)
 	}
 }
@@ -147,12 +150,12 @@ func (r *reporter) write() {
 func (r *reporter) inDaemon(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var writing sync.WaitGroup
-	if r.file != "" {
+	if r.file.path != "" {
 		writing.Go(func() {
 			tick := time.NewTicker(metricsEvery)
 			defer tick.Stop()
 			for ctx.Err() == nil {
-				r.write()
+				r.written(r.file.write())
 				select {
 				case <-tick.C:
 				case <-ctx.Done():
@@ -163,7 +166,9 @@ func (r *reporter) inDaemon(ctx context.Context) (end func()) {
 	return func() {
 		cancel()
 		writing.Wait()
-		r.write()
+		if r.file.path != "" {
+			r.written(r.file.write())
+		}
 		r.pings.Wait()
 	}
 }

@@ -63,7 +63,7 @@ type Flags struct {
 	Name          string `group:"Operation" var:"SCHEDULER_NAME" default:"default" placeholder:"NAME" help:"Name of the installation. Several installations on one Redis or MySQL server need different names (default: ${default})."`
 	ShutdownGrace string `group:"Operation" var:"SHUTDOWN_GRACE" default:"25s" placeholder:"TIME" help:"How long running work may take to finish after SIGTERM or SIGINT (default: ${default})."`
 
-	MetricsFile string `group:"Operation" var:"METRICS_FILE" placeholder:"FILE" help:"Write the metrics to this file after a run, and every 15 seconds in the daemon, for node_exporter's textfile collector. Name it *.prom."`
+	MetricsFile string `group:"Operation" var:"METRICS_FILE" placeholder:"FILE" help:"Write the metrics to this file after a run, and every 15 seconds in the daemon, for node_exporter's textfile collector. Name it *.prom. A run of one task keeps what the file has of the other task."`
 	PingURL     string `group:"Operation" name:"ping-url" var:"PING_URL" file:"" placeholder:"URL" help:"GET this URL after each run that reached everyone, and the URL with /fail appended after any other, for services such as healthchecks.io. Runs with --tenant or --dry-run send nothing."`
 
 	RunOnce bool     `group:"By hand" help:"Run the tasks once, now, and exit."`
