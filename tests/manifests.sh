@@ -31,6 +31,7 @@ build() {
 }
 build plain-daemon daemon
 build daemon daemon monitoring tls-mysql tls-redis
+build with-gateway daemon gateway monitoring
 build cronjob cronjob monitoring-cronjob tls-mysql tls-redis
 
 # The components have had their effect, and every image has a version.
@@ -38,13 +39,21 @@ for want in ServiceMonitor PrometheusRule grafana_dashboard DATABASE_SSL_CA REDI
 	grep -q "$want" "$out/daemon.yaml" || fail "no $want for the daemon"
 done
 [ "$(grep -c 'secretName: token-scheduler-tls-mysql' "$out/cronjob.yaml")" = 2 ] || fail "a CronJob has no certificates"
+for want in GATEWAY_LISTEN_ADDRESS 'name: token-scheduler-gateway' 'containerPort: 9396' 'targetPort: gateway' 'threescale_component: zync' \
+	'seconds: 5' SHUTDOWN_GRACE; do
+	grep -q "$want" "$out/with-gateway.yaml" || fail "no $want with the gateway"
+	grep -q "$want" "$out/plain-daemon.yaml" && fail "$want without the gateway"
+done
+[ "$(grep -c 'path: /readyz' "$out/with-gateway.yaml")" = 0 ] || fail "a gateway is taken out of its Service while MySQL is away"
 grep -q ServiceMonitor "$out/plain-daemon.yaml" && fail "the daemon alone asks for Prometheus's operator"
 grep -h 'image:' "$out"/*.yaml | grep -qv ':[0-9][0-9.]*$' && fail "an image without a version"
 
 # A validator that accepts this would be useless.
-for mistake in 's/periodSeconds: 2/periodSeconds: soon/' 's/readinessProbe:/readynessProbe:/' 's/interval: 30s/interval: often/' 's/for: 70m/for: longer/'; do
-	sed "$mistake" "$out/daemon.yaml" >"$out/broken.yaml"
-	if cmp -s "$out/daemon.yaml" "$out/broken.yaml" || validate "$out/broken.yaml" >/dev/null 2>&1; then
+echo --- >"$out/separator"
+for mistake in 's/port: 9396$/port: page/' 's/sleep:/slip:/' 's/periodSeconds: 2/periodSeconds: soon/' 's/readinessProbe:/readynessProbe:/' 's/interval: 30s/interval: often/' 's/for: 70m/for: longer/'; do
+	cat "$out/daemon.yaml" "$out/separator" "$out/with-gateway.yaml" >"$out/right.yaml"
+	sed "$mistake" "$out/right.yaml" >"$out/broken.yaml"
+	if cmp -s "$out/right.yaml" "$out/broken.yaml" || validate "$out/broken.yaml" >/dev/null 2>&1; then
 		echo "manifests: $mistake goes unnoticed" >&2
 		exit 1
 	fi

@@ -1,7 +1,9 @@
 package tests
 
 import (
+	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +44,55 @@ func TestReadmeQuery(t *testing.T) {
 			t.Errorf("tenant %d is listed after a rotation", account)
 		}
 	}
+}
+
+// TestReadmeTour runs the commands of README's tour as they are printed, on servers of
+// its own, and looks for each line that README shows. A "…" stands for anything.
+func TestReadmeTour(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60)
+	w.exec(fmt.Sprintf("REVOKE DELETE ON %[1]s.access_tokens FROM %[1]s@'%%'", w.porta.Name))
+	_, tour, _ := strings.Cut(read(t, "README.md"), "## A minute's tour")
+	tour, _, _ = strings.Cut(tour, "\n## ")
+	tour = strings.ReplaceAll(tour, "system_enterprise", w.porta.Name)
+	ran := 0
+	for _, block := range strings.Split(tour, "    $ bin/scheduler")[1:] {
+		args, block, _ := strings.Cut(block, "\n")
+		p := w.start(nil, strings.Fields(args)...)
+		if args == "" { // the daemon
+			p.logs("run ended")
+			p.stops()
+		}
+		p.wait()
+		out := p.stdout.String() + p.stderr.String()
+		for line := range strings.Lines(block) {
+			if !strings.HasPrefix(line, "    ") {
+				break
+			}
+			if !shows(out, line) {
+				t.Errorf("%s does not print what README shows:\n%s\nbut\n%s", args, line, out)
+			}
+		}
+		if ran++; ran == 1 { // README shows --check before and the runs after this is mended
+			w.exec(fmt.Sprintf("GRANT DELETE ON %[1]s.access_tokens TO %[1]s@'%%'", w.porta.Name))
+		}
+	}
+	if ran != 4 {
+		t.Errorf("README shows %d commands", ran)
+	}
+}
+
+// numbers are numbers, times, durations and the ids of runs.
+var numbers = regexp.MustCompile(`[0-9][0-9.:TZ-]*(µs|ms|s)?|run_id=\w+`)
+
+// shows is true if an output has the line, with whatever numbers.
+func shows(out, line string) bool {
+	line = numbers.ReplaceAllString(strings.TrimSpace(line), "0")
+	parts := strings.Split(line, "…")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return regexp.MustCompile(strings.Join(parts, ".*")).MatchString(numbers.ReplaceAllString(out, "0"))
 }
 
 // readmeQuery returns the ids that the first query of README finds.

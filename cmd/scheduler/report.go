@@ -81,7 +81,7 @@ func nextSteps(report tasks.Report) (steps []string) {
 	}
 	for _, count := range report.Result.Counts {
 		if count.Name == "no_owner" && count.N > 0 {
-			steps = append(steps, fmt.Sprintf("give the %d tenants without an owner an admin in Porta; the log names them", count.N))
+			steps = append(steps, fmt.Sprintf("tenants without an owner: %d; give each an admin in Porta; the log names them", count.N))
 		}
 	}
 	return steps
