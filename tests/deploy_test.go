@@ -118,6 +118,11 @@ func TestUnitsHoldBackCoresAndBadConfiguration(t *testing.T) {
 	if !strings.Contains(daemon, "\nRestartPreventExitStatus=2\n") {
 		t.Error("bad configuration is started for ever")
 	}
+	for _, line := range []string{"Environment=METRICS_FILE=%t/token-scheduler/token-scheduler.prom", "RuntimeDirectory=token-scheduler", "RuntimeDirectoryPreserve=yes"} {
+		if !strings.Contains(once, "\n"+line+"\n") {
+			t.Errorf("the timers' runs lack %s", line)
+		}
+	}
 }
 
 // TestPrometheusRulesAreTheRules compares the rules for Prometheus's operator with the

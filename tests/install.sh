@@ -59,7 +59,9 @@ for file in database-url redis-url zync-authentication-token; do
 done
 configured
 verified /etc/systemd/system
+mkdir -p /var/lib/prometheus/node-exporter
 sed '1,/^systemctl daemon-reload/d' /stubs/chapter | sh >/stubs/out 2>&1
+[ -L /var/lib/prometheus/node-exporter/token-scheduler.prom ] || fail "the metrics of the timers' runs are not linked"
 for want in 'edit /etc/token-scheduler/database-url /etc/token-scheduler/environment' 'systemctl enable --now token-scheduler$' \
 	'systemctl status --no-pager token-scheduler' 'journalctl -u token-scheduler' 'enable --now token-scheduler-rotate.timer'; do
 	grep -q "$want" /stubs/asked || fail "'$want' was not run: $(cat /stubs/asked)"
