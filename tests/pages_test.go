@@ -1,7 +1,9 @@
 package tests
 
 import (
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -86,4 +88,33 @@ func leadsSomewhere(t *testing.T, page, target string) bool {
 		}
 	}
 	return false
+}
+
+// TestPageHasEachKeyAndMetric: how-it-works.md explains each key that a daemon and its
+// runs leave in Redis, and each metric.
+func TestPageHasEachKeyAndMetric(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs", "how-it-works.md")
+	w := newWorld(t, 10)
+	w.zync.SetFault(invalid)
+	d := w.start(nil)
+	d.logs("run ended", "outcome=partial")
+	prefix := "token-scheduler:{" + w.porta.Name + "}:"
+	eventually(t, "a daemon in Redis", func() bool { return w.redis().Exists(t.Context(), prefix+"processes").Val() == 1 })
+	for _, key := range w.redis().Keys(t.Context(), prefix+"*").Val() {
+		if name := strings.TrimPrefix(key, prefix); !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("the page does not explain the key %s", name)
+		}
+	}
+	response, err := http.Get(d.address() + "/metrics")
+	must(t, err)
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	must(t, err)
+	for _, found := range regexp.MustCompile(`(?m)^# TYPE token_scheduler_(\w+)`).FindAllStringSubmatch(string(content), -1) {
+		if !regexp.MustCompile("`" + found[1] + "[`{]").MatchString(page) {
+			t.Errorf("the page does not explain the metric %s", found[1])
+		}
+	}
+	d.stops()
 }
