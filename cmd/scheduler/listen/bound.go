@@ -10,17 +10,16 @@ import (
 )
 
 const (
-	// fewest connections are allowed however few descriptors there are.
+	// fewest is how many connections are allowed at least, even with few descriptors.
 	fewest = 4
-	// socketBytes is each of the kernel's two buffers for a connection.
+	// socketBytes is the size of each of the kernel's two buffers for a connection.
 	socketBytes = 32 << 10
-	// stuck is how long a write takes at most where the client reads.
+	// stuck is how long a write may take if the client reads.
 	stuck = 250 * time.Millisecond
 )
 
-// limit returns how many connections a listener may have: those wanted, or as many as
-// half of the descriptors that the program can spare are enough for, since it has two
-// listeners.
+// limit returns how many connections a listener may have. That is the wanted number, but
+// at most half of the descriptors that are not reserved: the program has two listeners.
 func limit(wanted, reserve, each int) int {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
@@ -39,7 +38,7 @@ type Listener struct {
 	mu   sync.Mutex // for the connections' fields, too
 	open map[*conn]struct{}
 
-	close func() error // once: net/http and the server's owner both close
+	close func() error // closes once, because net/http and the caller both call it
 }
 
 func newListener(bound net.Listener, limit int, reports *reports) *Listener {
@@ -67,8 +66,8 @@ func (*Listener) Follow(server *http.Server) {
 	server.Handler, server.ConnContext = working(server.Handler), withConn
 }
 
-// Accept implements [net.Listener]. At the limit it closes the connection that has
-// been idle for longest; where none is idle, the new one.
+// Accept implements [net.Listener]. At the limit it closes the connection that has been
+// idle for longest, or the new one if none is idle.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
@@ -91,8 +90,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// boundBuffers bounds what the kernel holds for a client that does not read: up to
-// 4 MiB otherwise, which count as the program's memory in a container.
+// boundBuffers limits the bytes that the kernel keeps for a client that does not read.
+// Without it they can be 4 MiB, and in a container they count as the program's memory.
 func boundBuffers(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(socketBytes)
@@ -100,8 +99,8 @@ func boundBuffers(c net.Conn) {
 	}
 }
 
-// admit takes a connection in and returns the one to close for it, which is itself
-// where all others are at work.
+// admit adds a connection, and returns the one that must be closed for it; nil if there
+// is room. It returns the new connection itself if all others are busy.
 func (l *Listener) admit(c *conn) (cut *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,7 +114,7 @@ func (l *Listener) admit(c *conn) (cut *conn) {
 	return cut
 }
 
-// idlest returns the connection that has been idle for longest; nil where none is.
+// idlest returns the connection that has been idle for longest, or nil if none is idle.
 func (l *Listener) idlest() *conn {
 	var idlest *conn
 	for c := range l.open {
@@ -127,13 +126,14 @@ func (l *Listener) idlest() *conn {
 	return idlest
 }
 
-// conn knows whether a handler works for it, or waits for its client to read.
+// conn is a connection that counts its requests and writes. From these the listener sees
+// whether it is idle.
 type conn struct {
 	net.Conn
 	listener *Listener
-	requests int       // at work
+	requests int       // that a handler works on
 	writes   int       // under way
-	since    time.Time // when that last changed
+	since    time.Time // when one of these numbers last changed
 }
 
 func (c *conn) begin() { c.count(1, 0) }
@@ -162,7 +162,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// reset closes the connection and forgets what its client has not read.
+// reset closes the connection at once, without the bytes that its client has not read.
 func (c *conn) reset() {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)

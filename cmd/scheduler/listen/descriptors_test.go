@@ -14,8 +14,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/listen"
 )
 
-// serveWithFewFiles is another process: clients hold as many connections as they
-// get, and it opens files for its work.
+// serveWithFewFiles runs in a process that may open few files. Clients hold as many
+// connections as they get, and the process opens files for its work.
 func serveWithFewFiles() {
 	s, err := listen.Listen(context.Background(), listen.Options{
 		Address: "127.0.0.1:0", Handler: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler),

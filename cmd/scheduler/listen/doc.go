@@ -1,15 +1,15 @@
-// Package listen serves HTTP to clients that may be hostile, within fixed bounds.
+// Package listen serves HTTP to clients that may be hostile, within fixed limits.
 //
-// A client costs at most 8 KiB of header, one of a fixed number of connections, and
-// a fixed time. At the limit of connections a new one takes the place of the one
-// that has been idle for longest. The limit leaves descriptors for the program's
-// own connections. What net/http reports goes to the program's log, one line a
-// report, and few of them.
+// A client can use 8 KiB of header, one of a fixed number of connections, and a fixed
+// time. The limit of connections leaves descriptors for the program's own work. At the
+// limit, the connection that has been idle for longest is closed for a new one. If none
+// is idle, the new one is refused. Errors that net/http reports go to the program's log,
+// one line each and only a few a minute.
 //
-// Idle means that no handler works for the connection: it has sent no whole header
-// yet, or nothing after the last answer, or does not read its answer. Where no
-// connection is idle, the new one is refused.
+// A connection is idle while no handler works for it: its request's header is not
+// complete, or no request has followed the last answer. One whose client does not read
+// the answer is idle, too.
 //
-// netutil.LimitListener stops accepting at its limit instead, so that clients which
-// hold their connections open would lock out all others.
+// netutil.LimitListener stops accepting at its limit. Then clients that hold their
+// connections open lock out all others.
 package listen

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// headerBytes is for the request line and the header. net/http reads 4 KiB more
-	// than it is told.
+	// headerBytes is the limit of the request line and the header: 8 KiB, since net/http
+	// reads 4 KiB more than its limit.
 	headerBytes   = 8<<10 - 4<<10
 	headerTimeout = 5 * time.Second
 	idleTimeout   = time.Minute
-	// transfer is how long a client may take for the bytes of a request and of its
-	// answer, besides the handler's time.
+	// transfer is how long a client may take to send a request and to read the answer.
+	// The handler's time is not part of it.
 	transfer = 10 * time.Second
-	// streams is how many requests an HTTP/2 connection may have at a time.
+	// streams is how many requests a client may send at a time over HTTP/2.
 	streams = 8
 )
 
@@ -31,15 +31,15 @@ type Options struct {
 	Address string
 	Handler http.Handler
 	Log     *slog.Logger
-	// Connections is how many may be open at a time; 64 where it is 0. There are
-	// fewer where the process may not open enough descriptors.
+	// Connections is how many may be open at a time. 0 means 64. There are fewer if the
+	// process may not open enough descriptors.
 	Connections int
-	// Reserve is how many descriptors the rest of the program needs; 48 where it is 0.
+	// Reserve is how many descriptors the rest of the program needs. 0 means 48.
 	Reserve int
-	// Each is how many descriptors a connection needs, with those that its requests
-	// open; 1 where it is 0.
+	// Each is how many descriptors a connection needs, with those that its requests open.
+	// 0 means 1.
 	Each int
-	// Longest is how long the handler may take for a request; 10 s where it is 0.
+	// Longest is how long the handler may take for a request. 0 means 10 s.
 	Longest time.Duration
 }
 
@@ -49,7 +49,7 @@ type Server struct {
 	server   *http.Server
 }
 
-// Listen binds the address. Clients are served from [Server.Serve] on.
+// Listen binds the address. [Server.Serve] then serves the clients.
 func Listen(ctx context.Context, o Options) (*Server, error) {
 	listener, err := Bind(ctx, o)
 	if err != nil {
@@ -108,21 +108,21 @@ func (o *Options) setDefaults() {
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Serve answers clients until the server is closed, and then returns
-// [http.ErrServerClosed]. The file has TLS and basic authentication, as
-// exporter-toolkit reads it; there is neither where it is empty.
+// [http.ErrServerClosed]. The file configures TLS and basic authentication, see
+// exporter-toolkit. Without a file there is neither.
 func (s *Server) Serve(webConfigFile string) error {
-	// The caller says that it listens; the toolkit need not.
+	// The caller logs that the program listens. The toolkit would log it again.
 	quietly := slog.New(slog.DiscardHandler)
 	return web.Serve(s.listener, s.server, &web.FlagConfig{WebConfigFile: &webConfigFile}, quietly)
 }
 
-// Shutdown takes no new client and waits until the requests at work are answered,
-// or ctx ends.
+// Shutdown accepts no new client. It waits until the requests under way are answered, or
+// ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(s.server.Shutdown(ctx), s.listener.Close())
 }
 
-// Close cuts all clients off.
+// Close closes all connections at once.
 func (s *Server) Close() error { return errors.Join(s.server.Close(), s.listener.Close()) }
 
 type connKey struct{}
@@ -135,7 +135,7 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// working keeps a connection from being taken for idle while the handler works.
+// working marks the connection as busy while the handler works.
 func working(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*conn); ok {

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// reportEvery is how often a report may come, after the first few.
+	// reportEvery is the time between two reports, after the first reportBurst.
 	reportEvery = 10 * time.Second
 	reportBurst = 5
-	// reportBytes is what a report may hold: the beginning of a panic's stack.
+	// reportBytes is the largest report. A panic's stack is cut there.
 	reportBytes = 2 << 10
 )
 
-// reports are what net/http and the listener have to say. Clients cause them, so
-// few are logged; each says how many were left out before it.
+// reports logs what net/http and the listener report about clients. Clients could fill the
+// log, so only a few reports are logged. Each says how many were left out before it.
 type reports struct {
 	log     *slog.Logger
 	allowed *rate.Limiter
@@ -29,7 +29,7 @@ func newReports(log *slog.Logger) *reports {
 	return &reports{log: log, allowed: rate.NewLimiter(rate.Every(reportEvery), reportBurst)}
 }
 
-// Write implements [io.Writer] for a [log.Logger], which writes a report at a time.
+// Write implements [io.Writer] for a [log.Logger], which calls it once a report.
 func (r *reports) Write(p []byte) (int, error) {
 	r.say(strings.TrimSpace(string(p[:min(len(p), reportBytes)])))
 	return len(p), nil
@@ -40,5 +40,5 @@ func (r *reports) say(what string) {
 		r.left.Add(1)
 		return
 	}
-	r.log.Warn("the HTTP listener has trouble with a client", "err", what, "left_out", r.left.Swap(0))
+	r.log.Warn("HTTP client caused an error", "err", what, "left_out", r.left.Swap(0))
 }

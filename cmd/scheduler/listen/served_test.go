@@ -48,8 +48,8 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// served answers "ok"; at /big more than any socket's buffer holds, at /panic
-// nothing, and at /wait when the channel is closed.
+// served is a server under test. It answers "ok". At /big it answers with more than a
+// socket's buffer holds, at /panic it panics, at /wait it waits for the channel.
 type served struct {
 	*listen.Server
 	log  *buffer
@@ -93,7 +93,7 @@ func serve(t *testing.T, connections int, webConfig string) *served {
 	return s
 }
 
-// send opens a connection and writes a text into it; nil where it is refused.
+// send opens a connection and writes a text. It returns nil if the connection is refused.
 func (s *served) send(t *testing.T, text string) net.Conn {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Addr().String())
@@ -104,11 +104,11 @@ func (s *served) send(t *testing.T, text string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_, _ = io.WriteString(conn, text) // it may have been cut already
+	_, _ = io.WriteString(conn, text) // the server may have closed it already
 	return conn
 }
 
-// get asks on a connection of its own, as a probe does.
+// get sends a request on a new connection, as a probe does.
 func (s *served) get(path string) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()

@@ -23,7 +23,7 @@ func TestHeaderIsBounded(t *testing.T) {
 	}
 }
 
-// TestMegabytesOfHeader: 150 clients with a megabyte of header each cost nothing.
+// TestMegabytesOfHeader: 150 clients that send a megabyte of header each use no memory.
 func TestMegabytesOfHeader(t *testing.T) {
 	s := serve(t, 0, "")
 	megabyte := []byte("X: " + strings.Repeat("x", 1<<20))
@@ -49,8 +49,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestIdleClientsStarveNobody: they hold their connections open, having said
-// nothing, half a header, or a whole request.
+// TestIdleClientsStarveNobody: clients hold their connections open after nothing, half a
+// header, or a whole request. Others are still served.
 func TestIdleClientsStarveNobody(t *testing.T) {
 	s := serve(t, 8, "")
 	for _, text := range []string{"", request, request + "\r\n"} {
@@ -64,7 +64,7 @@ func TestIdleClientsStarveNobody(t *testing.T) {
 	}
 }
 
-// TestClientsNeverRead: 1,100 clients ask and do not read the answer.
+// TestClientsNeverRead: 1,100 clients send a request and do not read the answer.
 func TestClientsNeverRead(t *testing.T) {
 	s := serve(t, 0, "")
 	const clients = 1100
@@ -79,8 +79,8 @@ func TestClientsNeverRead(t *testing.T) {
 	s.mustAnswer(t)
 }
 
-// TestWorkIsNotCut: a connection whose handler works is not taken for idle; a new
-// one is refused until one of them has its answer.
+// TestWorkIsNotCut: a connection is not closed while its handler works. A new connection
+// is refused until one handler has answered.
 func TestWorkIsNotCut(t *testing.T) {
 	s := serve(t, 4, "")
 	var clients sync.WaitGroup
@@ -102,8 +102,8 @@ func TestWorkIsNotCut(t *testing.T) {
 	s.mustAnswer(t)
 }
 
-// TestReportsGoToTheLog: what net/http says of clients is a line of our log each,
-// and not one for each client.
+// TestReportsGoToTheLog: reports of net/http are lines of our log, and only a few of them
+// are logged.
 func TestReportsGoToTheLog(t *testing.T) {
 	s := serve(t, 0, "")
 	for range 100 {

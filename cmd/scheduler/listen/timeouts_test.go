@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// pipes is a listener whose connections are in memory, so that time can be virtual.
+// pipes is a listener with connections in memory, so that the test can use virtual time.
 type pipes struct{ accepted chan net.Conn }
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -25,8 +25,8 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error { close(p.accepted); return nil }
 func (pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// TestTimeOuts: a client is cut off that sends no whole header, asks for nothing
-// more, or does not read its answer.
+// TestTimeOuts: a connection is closed after a time if its header is not complete, no
+// further request comes, or the client does not read.
 func TestTimeOuts(t *testing.T) {
 	for name, c := range map[string]struct {
 		send string

@@ -38,7 +38,7 @@ func webConfig(t *testing.T) string {
 	return filepath.Join(dir, "web.yml")
 }
 
-// TestTLSAndPasswords: the bounds hold behind TLS, where the toolkit wraps both the
+// TestTLSAndPasswords: the limits hold with TLS, too. There the toolkit wraps the
 // connections and the handler.
 func TestTLSAndPasswords(t *testing.T) {
 	s := serve(t, 4, webConfig(t))
@@ -77,7 +77,7 @@ func TestTLSAndPasswords(t *testing.T) {
 	if code := <-answered; code != http.StatusOK {
 		t.Errorf("the one at work got %d", code)
 	}
-	if !strings.Contains(s.log.String(), "the HTTP listener has trouble with a client") {
+	if !strings.Contains(s.log.String(), "HTTP client caused an error") {
 		t.Errorf("log: %s", s.log)
 	}
 }

@@ -1,10 +1,10 @@
-// Package logging keeps the log out of the way of the work.
+// Package logging writes the log without ever blocking the program.
 //
-// A log line goes into a bounded queue, and one goroutine writes the queue to the
-// log's reader. So no caller ever waits for the reader. A reader that hangs, or a
-// pipe or disk that takes nothing, costs log lines and nothing else. The lines that
-// were lost are counted, and once writing works again the log says how many.
+// A log line goes into a bounded queue, and one goroutine writes the queue to the output.
+// If the reader hangs, or the pipe or disk takes nothing, lines are lost and nothing else
+// happens. Lost lines are counted. When writing works again, the log says how many were
+// lost.
 //
-// No library did this. zerolog's diode and samber's slog handlers drop lines, but
-// ignore the writer's errors, and their Close waits for a reader that hangs.
+// Libraries were tried. zerolog's diode and samber's slog handlers drop lines too, but
+// they ignore the writer's errors, and their Close waits for a reader that hangs.
 package logging

@@ -14,11 +14,11 @@ import (
 
 // Options configure a Queue.
 type Options struct {
-	// Out is where the log goes, standard error as a rule.
+	// Out is where the log goes, usually standard error.
 	Out io.Writer
 	// Handler makes the handler that formats lines for a writer.
 	Handler func(io.Writer) slog.Handler
-	// Bytes is how much may wait for the reader; 256 KiB where it is 0.
+	// Bytes is how much may wait to be written. 0 means 256 KiB.
 	Bytes int
 }
 
@@ -29,23 +29,23 @@ type Queue struct {
 	notice  func(lost uint64) []byte
 	limit   int
 	dropped atomic.Uint64
-	wake    chan struct{} // holds one when there may be something to write
+	wake    chan struct{} // has an element when there may be something to write
 	ended   chan struct{} // closed when the writing goroutine has ended
 
 	mu      sync.Mutex
 	waiting []entry
-	bytes   int    // of what waits
-	lost    uint64 // lines that found the queue full while nothing waited
+	bytes   int    // of the lines that wait
+	lost    uint64 // lines that were dropped while no line waited
 	closed  bool
 }
 
-// entry is a line that waits, and how many lines after it found the queue full.
+// entry is a line that waits, and how many lines were dropped right after it.
 type entry struct {
 	line []byte
 	lost uint64
 }
 
-// overhead is what an entry takes besides its bytes.
+// overhead is the memory of an entry besides its line.
 const overhead = 64
 
 // Start returns a queue that writes until it is closed.
@@ -62,11 +62,12 @@ func Start(o Options) *Queue {
 	return q
 }
 
-// noticeWriter returns what formats the line about lost lines, as the log's others.
+// noticeWriter returns a function that formats the line about lost lines. It has the
+// format of all other lines.
 func noticeWriter(handler func(io.Writer) slog.Handler) func(lost uint64) []byte {
 	return func(lost uint64) []byte {
 		var line bytes.Buffer
-		record := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were dropped: the log's reader did not take them", 0)
+		record := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were dropped: the reader of the log was too slow or gone", 0)
 		record.Add("lines", lost)
 		_ = handler(&line).Handle(context.Background(), record)
 		return line.Bytes()
@@ -76,7 +77,7 @@ func noticeWriter(handler func(io.Writer) slog.Handler) func(lost uint64) []byte
 // Logger returns the logger that writes to the queue.
 func (q *Queue) Logger() *slog.Logger { return q.log }
 
-// Dropped returns token_scheduler_log_lines_dropped_total, to be registered.
+// Dropped returns the metric token_scheduler_log_lines_dropped_total.
 func (q *Queue) Dropped() prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "token_scheduler_log_lines_dropped_total",
@@ -84,8 +85,8 @@ func (q *Queue) Dropped() prometheus.Collector {
 	}, func() float64 { return float64(q.dropped.Load()) })
 }
 
-// Close waits until what is queued is written, for at most a time. It tells whether
-// all of it was written. Lines that come later are dropped.
+// Close waits until the queue is written, but not longer than atMost. It returns true if
+// all lines were written. Later lines are dropped.
 func (q *Queue) Close(atMost time.Duration) bool {
 	q.mu.Lock()
 	q.closed = true
@@ -101,10 +102,10 @@ func (q *Queue) Close(atMost time.Duration) bool {
 	}
 }
 
-// writer is the queue as its handler sees it.
+// writer is the queue as an [io.Writer] for its handler.
 type writer struct{ *Queue }
 
-// Write implements [io.Writer]. It takes a line into the queue, or drops it.
+// Write implements [io.Writer]. It adds a line to the queue, or drops it.
 func (w writer) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,8 +119,8 @@ func (w writer) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// drop counts a line that the queue does not take, with the last one that it took.
-// The caller holds the lock.
+// drop counts a dropped line at the last line that waits, so that the log says in the
+// right place how many are missing. The caller holds the lock.
 func (q *Queue) drop() {
 	q.dropped.Add(1)
 	if last := len(q.waiting) - 1; last >= 0 {
@@ -133,6 +134,6 @@ func (q *Queue) drop() {
 func (q *Queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
-	default: // it knows
+	default: // the goroutine is woken already
 	}
 }

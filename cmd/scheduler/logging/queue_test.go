@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 
 func asJSON(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }
 
-// logged reads JSON lines and counts those of a message, and the lines that others
-// say were dropped.
+// logged reads JSON lines. It counts the lines with a message, and adds up how many lines
+// the log says were dropped.
 func logged(t *testing.T, text string) (lines, dropped int) {
 	t.Helper()
 	for scanner := bufio.NewScanner(strings.NewReader(text)); scanner.Scan(); {
@@ -68,8 +68,8 @@ func TestEveryLineIsWritten(t *testing.T) {
 	}
 }
 
-// TestReaderHangs: nobody waits for a pipe that nobody reads, memory is bounded, and
-// once it is read again the log says how many lines are missing, where they are.
+// TestReaderHangs: while nobody reads the pipe, no caller waits and memory is bounded.
+// When somebody reads again, the log says where and how many lines are missing.
 func TestReaderHangs(t *testing.T) {
 	reader, pipe, err := os.Pipe()
 	if err != nil {
@@ -102,7 +102,7 @@ func TestReaderHangs(t *testing.T) {
 	}
 }
 
-// flaky is a disk that is full for a while: it takes half a line, then nothing.
+// flaky is a disk that is full for a while. It takes half a line, and then nothing.
 type flaky struct {
 	mu   sync.Mutex
 	full bool
@@ -177,7 +177,7 @@ func TestDevFull(t *testing.T) {
 	}
 }
 
-// logIntoABrokenPipe is another process, whose standard error nobody reads.
+// logIntoABrokenPipe runs in a process whose standard error has no reader.
 func logIntoABrokenPipe() {
 	logging.SurviveBrokenPipe()
 	q := logging.Start(logging.Options{Out: os.Stderr, Handler: asJSON})

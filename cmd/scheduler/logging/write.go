@@ -7,15 +7,15 @@ import (
 	"syscall"
 )
 
-// SurviveBrokenPipe makes a write to standard output or error an error where the
-// pipe has no reader any more. Without it Go ends the program by SIGPIPE.
+// SurviveBrokenPipe makes a write to a pipe without a reader return an error. Without it
+// Go ends the program by SIGPIPE if that pipe is standard output or standard error.
 func SurviveBrokenPipe() { signal.Ignore(syscall.SIGPIPE) }
 
 // run writes what is queued until the queue is closed and empty.
 func (q *Queue) run() {
 	defer close(q.ended)
 	out := lines{out: q.out}
-	var lost uint64 // not said yet
+	var lost uint64 // lines that the log has not reported yet
 	say := func() {
 		if lost > 0 && out.write(q.notice(lost)) {
 			lost = 0
@@ -37,9 +37,9 @@ func (q *Queue) run() {
 	}
 }
 
-// take waits for the next entry. It returns the lines that were lost before it,
-// and an empty entry where there is nothing but those; false where the queue is
-// closed and empty.
+// take waits for the next entry, and returns it with the number of lines that were lost
+// before it. The entry is empty if lines were lost and none waits. more is false if the
+// queue is closed and empty.
 func (q *Queue) take() (next entry, lost uint64, more bool) {
 	for {
 		q.mu.Lock()
@@ -58,7 +58,7 @@ func (q *Queue) take() (next entry, lost uint64, more bool) {
 	}
 }
 
-// lines writes whole lines: after one that was cut short it begins a new one.
+// lines writes whole lines. After a line that was written in part, it begins a new line.
 type lines struct {
 	out  io.Writer
 	torn bool
