@@ -6,6 +6,7 @@ set -eu
 
 command -v buildah >/dev/null || { echo "container: buildah is not installed" >&2; exit 2; }
 version=${VERSION:-$(git describe --tags --always --dirty)}
+revision=$(git rev-parse HEAD)
 image=localhost/token-scheduler:$version
 set -- --isolation=chroot --format=docker
 containers=""
@@ -30,7 +31,7 @@ if [ -n "${LOCAL:-}" ]; then
 	sed 's,docker.io/library/golang:[^ ]*,localhost/golang:local,' Containerfile >"$file"
 	set -- "$@" --volume "$(go env GOMODCACHE):/go/pkg/mod:ro"
 fi
-buildah build -q "$@" --build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD)" \
+buildah build -q "$@" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
 	--build-arg "CREATED=$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" \
 	-t "$image" -f "$file" . >/dev/null
 
@@ -43,7 +44,7 @@ in_image() { buildah run --isolation=chroot "$container" -- "$@"; }
 if in_image /bin/sh -c true 2>/dev/null; then fail "there is a shell"; fi
 config=$(buildah inspect --type image --format '{{.Docker.Config}} {{.Docker.Config.Healthcheck}}' "$image")
 for want in 65532:65532 --healthcheck 9395/tcp SIGTERM Apache-2.0 image.source image.url image.vendor image.documentation \
-	"image.created:20" "image.revision:$(git rev-parse HEAD)" "image.version:$version"; do
+	"image.created:20" "image.revision:$revision" "image.version:$version"; do
 	case $config in *"$want"*) ;; *) fail "no $want in the image's configuration: $config" ;; esac
 done
 
