@@ -15,7 +15,7 @@ TIMEOUT := 9m
 
 BIN := bin/scheduler
 
-.PHONY: build test lint demo simulate chaos manifests bench docs container release release-test vulnerabilities deps clean
+.PHONY: build test lint demo simulate chaos manifests bench docs container boot release release-test vulnerabilities deps clean
 
 ## build: builds bin/scheduler
 build:
@@ -94,6 +94,12 @@ docs:
 ## container: builds and runs the image with buildah; LOCAL=1 uses no registry
 container:
 	tests/container.sh
+
+## boot: runs the systemd chapter of docs/operations.md on a booted systemd, in a copy of
+## this machine's root. It needs root
+boot: build
+	@tests/deps.sh servers
+	@go build -o bin/demo ./tests/demo && exec tests/boot.sh
 
 ## bench: measures a rotation and a purge against bare alternatives; writes docs/performance.md
 BENCH ?= -tenants 5000 -sizes 1000,10000,100000,1000000 -buyers 1000000 -stale 1000000

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/tests/porta"
@@ -47,7 +48,7 @@ func (d *demo) throughGateway(ctx context.Context, address string) error {
 	} {
 		d.api.SetFault(step.fault)
 		say("\n%s:", step.title)
-		straight, behind := d.ask(ctx, "Porta", d.web), d.ask(ctx, "the gateway", address)
+		straight, behind := d.ask(ctx, "Porta", strings.TrimPrefix(d.portaURL, "http://")), d.ask(ctx, "the gateway", address)
 		if straight.Status != step.straight || behind.Status != step.behind || behind.Deleted {
 			return errors.New("that is not what Zync should get")
 		}

@@ -1,6 +1,7 @@
 // Command demo shows the scheduler's main job on its own real servers. It seeds a Porta
 // of 200 tenants, rotates twice, purges, and prints what Zync has beside what Porta
-// accepts. Then it shows the gateway. It leaves nothing behind.
+// accepts. Then it shows the gateway. It leaves nothing behind. With -serve it only keeps
+// the servers up, for trying things by hand.
 package main
 
 import (
@@ -26,9 +27,10 @@ const credential = "demo-credential"
 func main() {
 	binary := flag.String("bin", "bin/scheduler", "the scheduler's binary")
 	tenants := flag.Int("tenants", 200, "how many tenants to seed")
+	serve := flag.String("serve", "", "keep the servers up, and write their configuration into this folder")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *binary, *tenants)
+	err := run(ctx, *binary, *tenants, *serve)
 	stopped := ctx.Err() != nil
 	stop()
 	if stopped {
@@ -43,15 +45,14 @@ func main() {
 
 // demo is the scheduler and its servers.
 type demo struct {
-	binary string
-	porta  *porta.Porta
-	zync   *zync.Zync
-	api    *porta.API
-	web    string // the API's address
-	env    []string
+	binary                          string
+	porta                           *porta.Porta
+	zync                            *zync.Zync
+	api                             *porta.API
+	databaseURL, redisURL, portaURL string
 }
 
-func run(ctx context.Context, binary string, tenants int) (err error) {
+func run(ctx context.Context, binary string, tenants int, serve string) (err error) {
 	dir, err := os.MkdirTemp("", "token-scheduler-demo-")
 	if err != nil {
 		return err
@@ -80,14 +81,13 @@ func run(ctx context.Context, binary string, tenants int) (err error) {
 	d.api = porta.NewAPI(d.porta, credential)
 	web := httptest.NewServer(d.api)
 	defer web.Close()
-	d.web = web.Listener.Addr().String()
-	d.env = []string{
-		"DATABASE_URL=" + d.porta.URL(), "REDIS_URL=" + redis.URL(0),
-		"ZYNC_ENDPOINT=" + d.zync.URL, "ZYNC_AUTHENTICATION_TOKEN=" + credential, "PORTA_ENDPOINT=" + web.URL,
-	}
+	d.databaseURL, d.redisURL, d.portaURL = d.porta.URL(), redis.URL(0), web.URL
 	seeded, err := d.seed(ctx, tenants)
 	if err != nil {
 		return err
+	}
+	if serve != "" {
+		return d.serve(ctx, serve)
 	}
 	return d.show(ctx, seeded)
 }
@@ -131,7 +131,8 @@ func (d *demo) show(ctx context.Context, seeded *porta.Seeded) error {
 
 func (d *demo) scheduler(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, d.binary, args...)
-	cmd.Env = append(os.Environ(), d.env...)
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+d.databaseURL, "REDIS_URL="+d.redisURL,
+		"ZYNC_ENDPOINT="+d.zync.URL, "ZYNC_AUTHENTICATION_TOKEN="+credential, "PORTA_ENDPOINT="+d.portaURL)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Run(); err != nil {
