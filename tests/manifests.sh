@@ -34,6 +34,15 @@ build daemon daemon monitoring tls-mysql tls-redis
 build with-gateway daemon gateway monitoring
 build cronjob cronjob monitoring-cronjob tls-mysql tls-redis
 
+# The commands of the chapter in docs/operations.md, as they are printed.
+cp -R "$out/deploy/kubernetes/daemon" "$out/deploy/kubernetes/documented"
+awk '/^## /{inside = /^## Kubernetes/} inside && /^    kustomize /' docs/operations.md >"$out/commands"
+[ "$(wc -l <"$out/commands")" -ge 5 ] || fail "the chapter has few commands: $(cat "$out/commands")"
+(cd "$out/deploy/kubernetes/documented" && PATH="$(dirname "$kustomize"):$PATH" sh -e "$out/commands")
+"$kustomize" build "$out/deploy/kubernetes/documented" >"$out/documented.yaml"
+validate "$out/documented.yaml"
+grep -q 'image: registry.example.com/token-scheduler:1.0.0' "$out/documented.yaml" || fail "the image is not the documented one"
+
 # The components have had their effect, and every image has a version.
 for want in ServiceMonitor PrometheusRule grafana_dashboard DATABASE_SSL_CA REDIS_CA_FILE /etc/token-scheduler/tls-redis AlwaysAllow; do
 	grep -q "$want" "$out/daemon.yaml" || fail "no $want for the daemon"
