@@ -86,7 +86,7 @@ func (e *engine) over() bool {
 	case e.end.stopping:
 		return e.trial.open() || e.lastPush() == nil
 	}
-	return e.noneFresh() && !e.trial.open() && e.hand.len() == 0 && e.results.ends.len() == 0
+	return e.noneFresh() && !e.trial.open() && e.hand.len() == 0 && e.results.ends.len() == 0 && !e.results.recent.searched()
 }
 
 // giveUp ends the run if it has lasted long enough, and the tries of tenants that

@@ -54,7 +54,8 @@ type work struct {
 	fresh, again    int // pushes, of fresh tokens and of those tried again
 	minting, noting bool
 	remint          []planned // tenants whose tokens are gone
-	looking         bool
+	looking         bool      // at Zync
+	searching       bool      // for recent deliveries
 	counting        bool
 	mintedAt        time.Time // when the minter was last used
 	trouble         trouble   // with minting
@@ -63,7 +64,7 @@ type work struct {
 func (w *work) pushes() int { return w.fresh + w.again }
 
 func (w *work) idle() bool {
-	return w.pushes() == 0 && !w.minting && !w.noting && !w.looking && !w.counting
+	return w.pushes() == 0 && !w.minting && !w.noting && !w.looking && !w.searching && !w.counting
 }
 
 // end is how a run comes to its end.

@@ -41,6 +41,7 @@ func (e *engine) loop(ctx context.Context) error {
 		e.startMint(minting, now)
 		e.startNote(ctx, now)
 		e.startLook(ctx, now)
+		e.lookForRecent(ctx, now)
 		next := e.choose(now)
 		var jobs chan<- *token
 		if next != nil {
@@ -189,7 +190,7 @@ func (e *engine) startMint(ctx context.Context, now time.Time) {
 		return err
 	}, func(err error) {
 		w.minting = false
-		e.writerOpened(ctx)
+		e.writerOpened()
 		e.endsWritten(wrote)
 		e.mintEnded(ctx, did, n, canary, err)
 	})

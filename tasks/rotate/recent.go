@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,8 @@ const (
 	// the last mostRecent of them.
 	lookBack   = time.Minute
 	mostRecent = 1000
+	// looksForRecent is how often a look that fails is tried.
+	looksForRecent = 5
 )
 
 // recent are the last tokens that were delivered. If the writer is lost, MySQL may
@@ -20,6 +23,9 @@ const (
 type recent struct {
 	epoch  atomic.Int64 // of the writer that is open, or was last
 	tokens []recentToken
+	unsure []recentToken // to be looked for: an earlier writer wrote them
+	failed int           // looks for them in a row
+	lookAt time.Time     // the next one
 }
 
 type recentToken struct {
@@ -28,60 +34,96 @@ type recentToken struct {
 	at     time.Time
 }
 
+// add notes a delivery. Its push may have begun before the writer was lost.
 func (r *recent) add(t *token) {
-	now := time.Now()
+	one := recentToken{t.planned, t.digest, time.Now()}
+	if t.epoch != int(r.epoch.Load()) {
+		r.unsure = append(r.unsure, one)
+		return
+	}
+	r.keep(one)
+}
+
+func (r *recent) keep(tokens ...recentToken) {
 	if len(r.tokens) >= 2*mostRecent {
 		r.tokens = append(r.tokens[:0], r.tokens[mostRecent:]...)
 	}
-	r.tokens = append(r.tokens, recentToken{t.planned, t.digest, now})
+	r.tokens = append(r.tokens, tokens...)
 }
 
-// take returns those of the last time, and forgets all.
-func (r *recent) take(now time.Time) []recentToken {
-	var last []recentToken
+// doubt makes the deliveries of the last time unsure.
+func (r *recent) doubt(now time.Time) {
 	for _, t := range r.tokens {
 		if now.Sub(t.at) <= lookBack {
-			last = append(last, t)
+			r.unsure = append(r.unsure, t)
 		}
 	}
-	r.tokens = nil
-	return last
+	r.tokens, r.failed = nil, 0
 }
 
-// writerOpened looks for the last deliveries if another writer was open before. The
+// searched is true while a look is to come.
+func (r *recent) searched() bool { return len(r.unsure) > 0 && r.failed < looksForRecent }
+
+// all are the last deliveries, sure or not.
+func (r *recent) all() []recentToken { return slices.Concat(r.tokens, r.unsure) }
+
+// due is true if a look should begin now.
+func (r *recent) due(now time.Time) bool {
+	return r.searched() && !now.Before(r.lookAt)
+}
+
+// writerOpened doubts the last deliveries if another writer was open before. The
 // tokens in hand are looked for when they are pushed.
-func (e *engine) writerOpened(ctx context.Context) {
+func (e *engine) writerOpened() {
 	before := e.results.recent.epoch.Swap(int64(e.mint.epoch))
-	if before == 0 || before == int64(e.mint.epoch) {
+	if before != 0 && before != int64(e.mint.epoch) {
+		e.results.recent.doubt(time.Now())
+	}
+}
+
+// lookForRecent looks for the deliveries that MySQL may have lost, and has the lost ones
+// minted anew.
+func (e *engine) lookForRecent(ctx context.Context, now time.Time) {
+	r := &e.results.recent
+	if e.work.searching || !r.due(now) {
 		return
 	}
-	last := e.results.recent.take(time.Now())
-	if len(last) == 0 {
-		return
-	}
-	digests := make([]secret.Text, len(last))
-	for i, t := range last {
+	sought := r.unsure
+	r.unsure = nil
+	digests := make([]secret.Text, len(sought))
+	for i, t := range sought {
 		digests[i] = t.digest
 	}
 	var missing []int
-	e.work.looking = true
+	e.work.searching = true
 	e.async(func() (err error) {
 		missing, err = e.o.Missing(ctx, digests)
 		return err
 	}, func(err error) {
-		e.work.looking = false
+		e.work.searching = false
 		if err != nil {
-			e.results.recent.tokens = append(last, e.results.recent.tokens...)
-			e.results.recent.epoch.Store(before) // look again when the writer is used next
+			r.unsure = append(sought, r.unsure...)
+			r.failed, r.lookAt = r.failed+1, time.Now().Add(firstWait)
 			return
 		}
-		for _, i := range missing {
-			e.tally.undeliver()
-			e.again(last[i].planned)
-		}
+		r.failed = 0
 		if len(missing) > 0 {
 			e.run.Log.Error("MySQL has lost tokens that were delivered: a failover, or a restore. Minting them anew",
-				"tenants", len(missing), "of", len(last))
+				"tenants", len(missing), "of", len(sought))
 		}
+		e.remint(sought, missing)
 	})
+}
+
+// remint has the tenants minted for anew whose tokens are missing, by index.
+func (e *engine) remint(sought []recentToken, missing []int) {
+	for i, t := range sought {
+		if len(missing) > 0 && missing[0] == i {
+			missing = missing[1:]
+			e.tally.undeliver()
+			e.again(t.planned)
+			continue
+		}
+		e.results.recent.keep(t)
+	}
 }

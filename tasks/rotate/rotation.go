@@ -123,7 +123,7 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	mint := &minter{o: &r.o, plan: plan, memory: r.memory, window: run.Window.Start}
 	e := newEngine(r, run, mint)
 	result, err := e.finish(ctx, e.loop(ctx))
-	r.watch.delivered(e.results.recent.tokens)
+	r.watch.delivered(e.results.recent.all())
 	if closeErr := mint.close(); closeErr != nil {
 		run.Log.Warn("writer not closed cleanly; MySQL closes it by itself", "err", closeErr)
 	}
