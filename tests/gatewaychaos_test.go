@@ -91,7 +91,7 @@ func newGatewayChaos(t *testing.T) *gatewayChaos {
 		d.gateway()
 		c.daemons = append(c.daemons, d)
 	}
-	c.toxics["gateway"] = newToxic(t, newBalancer(t, addresses...).Addr().String())
+	c.toxics["gateway"] = newToxic(t, balance(t, addresses...))
 	c.api.Remove(c.hosts[0], findURI) // Porta itself says that it is gone
 	c.api.SetFault(c.watched(nil))
 	return c

@@ -1,14 +1,14 @@
 package tests
 
 import (
-	"io"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/token-scheduler/token-scheduler/tests/servers"
 )
 
 // poisonGateway puts proxies before MySQL, Redis, Zync and Porta.
@@ -84,52 +84,13 @@ func TestGatewayStartsWithoutAnything(t *testing.T) {
 	d.stops()
 }
 
-// balancer hands each connection to one of the backends, and to the next one where it
-// is refused, as a Service of Kubernetes or a balancer of connections does.
-type balancer struct {
-	net.Listener
-	backends []string
-	next     atomic.Int64
-	open     sync.WaitGroup
-}
-
-func newBalancer(t *testing.T, backends ...string) *balancer {
+// balance starts a balancer before backends.
+func balance(t *testing.T, backends ...string) (address string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	b, err := servers.StartBalancer(backends...)
 	must(t, err)
-	b := &balancer{Listener: listener, backends: backends}
-	b.open.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			b.open.Go(func() { b.carry(client) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		b.open.Wait()
-	})
-	return b
-}
-
-func (b *balancer) carry(client net.Conn) {
-	defer func() { _ = client.Close() }()
-	first := int(b.next.Add(1))
-	for i := range b.backends {
-		server, err := net.Dial("tcp", b.backends[(first+i)%len(b.backends)])
-		if err != nil {
-			continue
-		}
-		go func() {
-			_, _ = io.Copy(server, client)
-			_ = server.(*net.TCPConn).CloseWrite()
-		}()
-		_, _ = io.Copy(client, server)
-		_ = server.Close()
-		return
-	}
+	t.Cleanup(b.Close)
+	return b.Addr
 }
 
 // TestRollingRestartLosesNothing: two daemons behind a balancer are restarted in turn while
@@ -147,7 +108,7 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 		return d
 	}
 	daemons := []*proc{start(0), start(1)}
-	front := newBalancer(t, addresses...).Addr().String()
+	front := balance(t, addresses...)
 	stop := make(chan struct{})
 	var asking sync.WaitGroup
 	var asked atomic.Int64
