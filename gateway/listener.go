@@ -5,18 +5,22 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 const (
-	// drainQuiet is how long nobody must have come before the listener closes.
-	drainQuiet = time.Millisecond
+	// drainQuiet is how long nobody must have come before the listener closes. It is
+	// longer than the handshake of a connection takes.
+	drainQuiet = 20 * time.Millisecond
 	// drainMost bounds how long it waits for that.
 	drainMost = time.Second
 )
 
 // draining is a listener that stops by taking in whoever waits already. Closing it at
-// once would reset the connections that the kernel has accepted and we have not.
+// once would reset the connections that the kernel has accepted and we have not. Where the
+// system can do that, it lets no new handshake begin meanwhile: such a client tries again
+// after a second, when the listener is closed, and is refused.
 type draining struct {
 	net.Listener
 	until atomic.Int64 // Unix nanoseconds; zero while it is not told to stop
@@ -24,6 +28,9 @@ type draining struct {
 
 // stop has Accept end once nobody waits.
 func (d *draining) stop() {
+	if l, ok := d.Listener.(syscall.Conn); ok {
+		_ = refuseHandshakes(l) // without it a client that comes at the last moment is reset
+	}
 	d.until.Store(time.Now().Add(drainMost).UnixNano())
 	if !d.wait() {
 		_ = d.Close()

@@ -44,7 +44,6 @@ func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}) (end func
 		_ = listener.Close()
 		return nil, fmt.Errorf("make the gateway: %w", err)
 	}
-	boundMemory(gatewayMemoryGoal)
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -67,13 +66,13 @@ func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}) (end func
 }
 
 // presentGateway says every few seconds that the gateway serves, until the returned
-// function is called.
+// function is called. It gives the tokens that came since room in memory.
 func (a *app) presentGateway(ctx context.Context, g *gateway.Gateway, address string) (end func()) {
 	since := a.parts.now()
 	done := repeat(ctx, ledger.GatewayEvery, func(ctx context.Context) {
-		now := a.parts.now()
 		said := ledger.Gateway{Address: address, Since: since, LastRequest: g.LastRequest(), Tokens: g.Tokens()}
-		if err := a.parts.presence.RecordGateway(ctx, said, now); err != nil && ctx.Err() == nil {
+		boundMemory(memoryGoal + int64(said.Tokens)*tokenMemory)
+		if err := a.parts.presence.RecordGateway(ctx, said, a.parts.now()); err != nil && ctx.Err() == nil {
 			a.log.Debug("gateway not recorded; the status does not show it", "err", err)
 		}
 	})

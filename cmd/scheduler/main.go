@@ -43,8 +43,9 @@ var version = "dev"
 const (
 	memoryGoal = 18 << 20
 	gcPercent  = 400
-	// A gateway holds up to 100,000 tokens, which take 30 MiB.
-	gatewayMemoryGoal = 96 << 20
+	// tokenMemory is what a token in a gateway's memory adds to the goal: half of it is
+	// the token, and half is for garbage.
+	tokenMemory = 600
 )
 
 func main() {

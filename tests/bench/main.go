@@ -20,6 +20,9 @@ import (
 
 func main() {
 	bare := flag.Bool("bare", false, "be the bare client; for the benchmark's own use")
+	proxy := flag.String("proxy", "", "be Go's own proxy on this address; for the benchmark's own use")
+	upstream := flag.String("upstream", "", "what the proxy is before")
+	only := flag.String("only", "", "gateway: measure the gateway alone")
 	o := options{}
 	flag.StringVar(&o.binary, "bin", "bin/scheduler", "the scheduler's binary")
 	flag.IntVar(&o.tenants, "tenants", 3000, "tenants for the comparisons of rates; four times as many where each takes no time")
@@ -37,8 +40,10 @@ func main() {
 	case err != nil:
 	case *bare:
 		err = bareClient(ctx, os.Stdin)
+	case *proxy != "":
+		err = reverseProxy(ctx, *proxy, *upstream)
 	default:
-		err = run(ctx, o)
+		err = run(ctx, o, *only == "gateway")
 	}
 	stop()
 	if err != nil {
@@ -100,14 +105,18 @@ func (b *bench) atMost(what string, value float64, unit string, target float64) 
 	b.add(what, value, unit, fmt.Sprintf("<= %g", target), value <= target)
 }
 
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, o options, gatewayOnly bool) error {
 	w, err := newWorld(ctx)
 	if err != nil {
 		return err
 	}
 	defer w.close()
 	b := &bench{options: o, world: w}
-	for _, part := range []func(context.Context) error{b.rates, b.alone, b.widths, b.auto, b.sizes, b.listing, b.janitor, b.idle} {
+	parts := []func(context.Context) error{b.rates, b.alone, b.widths, b.auto, b.sizes, b.listing, b.janitor, b.idle, b.gateway}
+	if gatewayOnly {
+		parts = parts[len(parts)-1:]
+	}
+	for _, part := range parts {
 		if err := part(ctx); err != nil {
 			return err
 		}

@@ -78,6 +78,11 @@ every exported method of every library. Each of the Redis client's hundreds of c
 a dozen types. The client is built without inlining, which saves 2 MiB and costs nothing that
 could be measured.
 
+**The gateway** is a daemon's, and its rival is Go's own httputil.ReverseProxy in another
+process, before the same Porta. Each request has a connection of its own, as Zync's have.
+The gateway reads each answer whole and judges it before Zync gets the first byte. The
+memory is the process's, with the garbage that it may leave.
+
 Peak memory is the process's own maximum. It holds one page of tenants and about one second
 of tokens, whatever the number of tenants.
 `

@@ -60,6 +60,15 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	return bound.SetDeadline(t)
 }
 
+// SyscallConn returns the socket, as [net.TCPListener] does.
+func (l *Listener) SyscallConn() (syscall.RawConn, error) {
+	bound, ok := l.Listener.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return bound.SyscallConn()
+}
+
 // Follow has a server say which connections are at work. Call it before the server
 // serves.
 func (*Listener) Follow(server *http.Server) {
