@@ -15,7 +15,7 @@ func refuseHandshakes(listener syscall.Conn) error {
 		return err
 	}
 	const flags, syn = 13, 0x02 // the flags' place in TCP's header, and the one of a first packet
-	program := []unix.SockFilter{
+	program := [...]unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: flags},
 		{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: syn, Jf: 1},
 		{Code: unix.BPF_RET | unix.BPF_K, K: 0},

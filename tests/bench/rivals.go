@@ -71,7 +71,7 @@ func (b *bench) startRivals(ctx context.Context, z *zync.Zync) (*rivals, error) 
 	}
 	r.gateway, r.proxy = addresses[0], addresses[1]
 	r.daemon = b.gatewayDaemon(ctx, z, r.gateway, web.URL)
-	proxy := exec.CommandContext(ctx, self, "-proxy", r.proxy, "-upstream", web.URL) //nolint:gosec // ourselves
+	proxy := exec.CommandContext(ctx, self, "-proxy", r.proxy, "-upstream", web.URL)
 	r.stop = func() {
 		_ = terminate(r.daemon)
 		_ = terminate(proxy)
