@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -144,6 +145,41 @@ func TestGatewayTokens(t *testing.T) {
 	if minted := w.lastTokenID() - before; minted != 1 {
 		t.Errorf("%d tokens after a restart", minted)
 	}
+	d.stops()
+}
+
+// TestRevokeWhileZyncAsks: a revocation comes to its end though the gateway mints, and
+// nobody notices.
+func TestRevokeWhileZyncAsks(t *testing.T) {
+	t.Parallel()
+	w := newGatewayWorld(t, 60)
+	hosts := w.approved()
+	d := w.start(nil)
+	d.logs("run ended", "outcome=success")
+	address := d.gateway()
+	stop := make(chan struct{})
+	var asking sync.WaitGroup
+	for i := range 4 {
+		asking.Go(func() {
+			for n := i; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+					w.gets(address, hosts[n%len(hosts)], serviceURI, http.StatusOK)
+				}
+			}
+		})
+	}
+	before := w.lastTokenID()
+	w.watch()
+	code, r := w.once("--task=rotate", "--revoke")
+	close(stop)
+	asking.Wait()
+	if code != 0 || r.Tasks[0].Delivered != len(w.seeded.Owners) {
+		t.Errorf("exit code %d, %+v", code, r.Tasks)
+	}
+	t.Logf("%d tokens for %d tenants in %.0f s", w.lastTokenID()-before, len(w.seeded.Owners), r.Tasks[0].Duration)
 	d.stops()
 }
 
