@@ -18,6 +18,8 @@ const (
 	revokedAtOnce = 50
 	// endedAtOnce is how many tokens one statement ends.
 	endedAtOnce = 1000
+	// spareNone ends tokens, too, that a host whose clock is ahead has made.
+	spareNone = -24 * time.Hour
 )
 
 // Revoked says what happened to the older tokens. The indexes are those of the digests
@@ -57,6 +59,21 @@ func (w *Writer) Revoke(ctx context.Context, delivered []secret.Text, spare time
 		}
 	}
 	return all, nil
+}
+
+// RevokeAll ends every living sync token of some tenants, given by their accounts: Zync
+// holds a placeholder, and needs none. It returns how many it ended.
+//
+// After an error, part of the work may be done. Call it again.
+func (w *Writer) RevokeAll(ctx context.Context, accounts []int64) (ended int, err error) {
+	for batch := range slices.Chunk(accounts, revokedAtOnce) {
+		n, err := w.endOlder(ctx, batch, []string{""}, spareNone) // no token has an empty digest
+		ended += n
+		if err != nil {
+			return ended, fmt.Errorf("revoke sync tokens: %w", err)
+		}
+	}
+	return ended, nil
 }
 
 func (w *Writer) revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (r Revoked, err error) {

@@ -103,3 +103,39 @@ func TestRevokeOfMany(t *testing.T) {
 		t.Errorf("ended %d, spared %v, behind %v; want 2500 ended", got.Ended, got.Spared, got.Behind)
 	}
 }
+
+// TestRevokeAll ends every sync token of some tenants, however young, and nothing else.
+func TestRevokeAll(t *testing.T) {
+	t.Parallel()
+	p, seeded, pool := open(t, porta.Seed{Tenants: 60, Tokens: true})
+	w := openWriter(t, pool)
+	must(t, insert(t, w, token(seeded.Owners[3], "new"), token(seeded.Owners[3]-1, "another admin's")))
+	_, err := p.DB.Exec(`INSERT INTO access_tokens (owner_id, value, name, permission, created_at, expires_at)
+ VALUES (?, 'ahead', 'OIDC Synchronization Token', 'ro', UTC_TIMESTAMP() + INTERVAL 1 MINUTE, UTC_TIMESTAMP() + INTERVAL 1 DAY)`, seeded.Owners[3])
+	must(t, err)
+	living := func(where string) (n int) {
+		t.Helper()
+		must(t, p.DB.GetContext(t.Context(), &n, `SELECT COUNT(*) FROM access_tokens t JOIN users u ON u.id = t.owner_id
+ WHERE (t.expires_at IS NULL OR t.expires_at >= UTC_TIMESTAMP()) AND `+where))
+		return n
+	}
+	const sync = "t.name = 'OIDC Synchronization Token'"
+	others, mine := living("u.account_id <> 3"), living("u.account_id = 3 AND NOT "+sync)
+	ended, err := w.RevokeAll(t.Context(), []int64{3})
+	must(t, err)
+	if left := living("u.account_id = 3 AND " + sync); left != 0 || ended < 3 {
+		t.Errorf("%d sync tokens were ended, and %d live", ended, left)
+	}
+	if living("u.account_id <> 3") != others || living("u.account_id = 3 AND NOT "+sync) != mine || mine == 0 {
+		t.Error("tokens of other tenants, or with other names, were ended")
+	}
+	var all []int64
+	for account := range seeded.Owners {
+		all = append(all, account)
+	}
+	_, err = w.RevokeAll(t.Context(), all)
+	must(t, err)
+	if left := living(sync); left != 0 {
+		t.Errorf("%d sync tokens live after all were revoked", left)
+	}
+}

@@ -11,12 +11,24 @@ import (
 )
 
 // Delivery is when a tenant's token was delivered, and when it was minted. The token's
-// life begins when it is minted.
-type Delivery struct{ At, Minted time.Time }
+// life begins when it is minted. Of a placeholder, Minted is zero.
+type Delivery struct {
+	At, Minted time.Time
+	// Placeholder is when a placeholder was pushed that Zync may hold now. It is zero if
+	// Zync certainly holds a token.
+	Placeholder time.Time
+}
 
-// format writes the time of the mint only if it differs from that of the delivery.
+// notMinted stands in place of the time of a placeholder's mint.
+const notMinted = "-"
+
+// format writes the time of the mint only if it differs from that of the delivery. The
+// time of the placeholder has a key of its own.
 func (d Delivery) format() string {
-	if d.Minted.IsZero() || d.At.Sub(d.Minted) < time.Second {
+	switch {
+	case d.Minted.IsZero() && !d.Placeholder.IsZero():
+		return formatTime(d.At) + " " + notMinted
+	case d.Minted.IsZero() || d.At.Sub(d.Minted) < time.Second:
 		return formatTime(d.At)
 	}
 	return formatTime(d.At) + " " + formatTime(d.Minted)
@@ -97,7 +109,7 @@ func (l *Ledger) Record(ctx context.Context, delivered map[int64]Delivery, faile
 			return nil
 		})
 		return err
-	}, l.deliveries(), l.failures())
+	}, l.deliveries(), l.failures(), l.placeholders())
 	if err != nil {
 		return fmt.Errorf("record deliveries: %w", err)
 	}
@@ -114,13 +126,14 @@ func (l *Ledger) note(ctx context.Context, pipe redis.Pipeliner, delivered map[i
 		}
 		pipe.HSet(ctx, l.deliveries(), pairs...)
 		pipe.HDel(ctx, l.failures(), fields(ids)...)
+		l.markPlaceholders(ctx, pipe, delivered)
 	}
 	if len(failures) > 0 {
 		pipe.HSet(ctx, l.failures(), failures...)
 	}
 }
 
-// Forget removes deliveries and failures from before a time. Most of them belong to
+// Forget removes deliveries, failures and placeholders from before a time. Most of them belong to
 // deleted tenants. It works in short steps.
 func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
 	err := l.forget(ctx, l.deliveries(), func(_, value string) bool { return parseDelivery(value).At.Before(before) })
@@ -133,6 +146,10 @@ func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
 	})
 	if err != nil {
 		return fmt.Errorf("forget old failures: %w", err)
+	}
+	err = l.forget(ctx, l.placeholders(), func(_, value string) bool { return parseTime(value).Before(before) })
+	if err != nil {
+		return fmt.Errorf("forget old placeholders: %w", err)
 	}
 	return nil
 }

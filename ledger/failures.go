@@ -123,7 +123,12 @@ func (l *Ledger) Tenant(ctx context.Context, id int64) (Fared, error) {
 	if err != nil {
 		return Fared{}, err
 	}
+	held, err := l.PlaceholdersOf(ctx, []int64{id})
+	if err != nil {
+		return Fared{}, err
+	}
 	fared := Fared{Delivery: served[0]}
+	fared.Delivery.Placeholder = held[0]
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	values, err := l.client.HMGet(ctx, l.failures(), fields([]int64{id})...).Result()

@@ -30,6 +30,8 @@ if ARGV[1] == 'hash' then
   try('hmget', key, 'probe')
   try('hscan', key, 0, 'count', 1)
   try('hgetall', KEYS[2])
+  try('hlen', key)
+  try('hrandfield', key, 1)
   try('hdel', key, 'probe')
   if not failure then try('hset', key, 'probe', '') end
   if not failure then try('hdel', key, 'probe') end
@@ -52,7 +54,7 @@ type key struct{ name, kind string }
 func (l *Ledger) keys() []key {
 	return []key{
 		{l.deliveries(), hashType}, {l.failures(), hashType}, {l.runs(), hashType}, {l.history(), listType}, {l.resume(), stringType},
-		{l.gateways(), hashType},
+		{l.gateways(), hashType}, {l.placeholders(), hashType},
 	}
 }
 
