@@ -23,6 +23,14 @@ func NewMemory(by string) *Memory {
 	return &Memory{by: by, deliveries: map[int64]Delivery{}, failures: map[int64]Failing{}, runs: map[string]Task{}}
 }
 
+// Forget drops all deliveries. Meanwhile a process with Redis may have pushed placeholders
+// over them.
+func (m *Memory) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.deliveries)
+}
+
 // Deliveries works like [Ledger.Deliveries].
 func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error) {
 	m.mu.Lock()

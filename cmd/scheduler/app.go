@@ -74,6 +74,7 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 	a.rotate = rotate.New(o)
 	a.memory = ledger.NewMemory(p.self.String())
 	o.Ledger, o.Bookmark, o.Said = a.memory, a.memory, nil
+	o.Gateways, o.Placeholders = nil, nil // they are on Redis
 	a.alone = rotate.New(o)
 	return a, nil
 }
@@ -96,15 +97,19 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 		Bookmark:    p.ledger,
 		Said:        p.said,
 		Zync:        client,
-		Metrics:     rotate.NewMetrics(a.of[tasks.Rotate], cfg.Schedule.TokenTTL, p.now),
-		Now:         p.now,
-		TTL:         cfg.Schedule.TokenTTL,
-		Concurrency: cfg.Zync.Concurrency,
-		Rate:        cfg.Zync.Rate,
-		Only:        cfg.ByHand.Tenants,
-		Force:       cfg.ByHand.Force,
-		DryRun:      cfg.ByHand.DryRun,
-		Revoke:      cfg.ByHand.Revoke,
+		Placeholder: cfg.Zync.Placeholder,
+
+		Gateways:     p.ledger.Gateways,
+		Placeholders: p.ledger,
+		Metrics:      rotate.NewMetrics(a.of[tasks.Rotate], cfg.Schedule.TokenTTL, p.now),
+		Now:          p.now,
+		TTL:          cfg.Schedule.TokenTTL,
+		Concurrency:  cfg.Zync.Concurrency,
+		Rate:         cfg.Zync.Rate,
+		Only:         cfg.ByHand.Tenants,
+		Force:        cfg.ByHand.Force,
+		DryRun:       cfg.ByHand.DryRun,
+		Revoke:       cfg.ByHand.Revoke,
 	}
 	if cfg.ByHand.RunOnce {
 		o.RetryFor = cfg.Zync.RetryFor
@@ -131,6 +136,7 @@ func (a *app) newDaemon() *daemon.Daemon {
 		Tokens:   a.rotate,
 		Alone:    daemon.Job{Task: a.alone, Schedule: s.Rotate, Runner: &alone},
 		Record:   a.parts.ledger,
+		Outage:   a.memory.Forget,
 		TokenTTL: s.TokenTTL,
 		Beat:     a.parts.beat,
 		Log:      a.log,

@@ -78,6 +78,8 @@ type writer interface {
 type book interface {
 	rotate.Ledger
 	rotate.Bookmark
+	rotate.Placeholders
+	Gateways(ctx context.Context) ([]ledger.Gateway, error)
 	janitor.Ledger
 	tasks.Record
 	daemon.Record

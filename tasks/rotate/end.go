@@ -81,7 +81,7 @@ func (e *engine) giveWay() {
 // over is true if nothing is left to do, or nothing more may be done.
 func (e *engine) over() bool {
 	switch {
-	case !e.work.idle():
+	case !e.work.idle(), e.carrier.asking:
 		return false
 	case e.end.stopping:
 		return e.trial.open() || e.lastPush() == nil
@@ -118,6 +118,10 @@ func (e *engine) giveUp(now time.Time) {
 // finish settles what the loop has left: tokens in hand are kept for a later run or
 // deleted, results are recorded, and tenants that were not reached are counted.
 func (e *engine) finish(ctx context.Context, err error) (tasks.Result, error) {
+	if errors.Is(err, errWithheld) {
+		e.abandon(ctx)
+		return e.tally.result(), err
+	}
 	reached := e.reached()
 	for _, t := range e.hand.drain() {
 		e.leave(t)
@@ -157,6 +161,9 @@ func (e *engine) leave(t *token) {
 		e.giveUpOn(t)
 	default:
 		e.tally.unreach(t.planned)
+		if t.placeholder {
+			return
+		}
 		if e.keepsTokens() {
 			e.mint.memory.keep(t, e.run.Window.Start)
 		} else if !t.sent {

@@ -13,12 +13,14 @@ import (
 // push, a note in the ledger, a look at Zync) happens in other goroutines, which
 // hand their results to the loop.
 type engine struct {
-	o   *Options
-	run tasks.Run
+	o    *Options
+	run  tasks.Run
+	pass pass
 
 	mint     *minter
 	hand     hand
 	zync     *health
+	carrier  *carrier
 	speed    speed
 	trial    trial
 	results  results
@@ -84,16 +86,17 @@ type end struct {
 func newEngine(r *Rotation, run tasks.Run, mint *minter) *engine {
 	now := time.Now()
 	e := &engine{
-		o: &r.o, run: run, mint: mint, zync: r.zync, tally: newTally(),
+		o: &r.o, run: run, pass: mint.plan.pass, mint: mint, zync: r.zync, carrier: newCarrier(now), tally: newTally(),
 		results: results{notes: newNotes()}, progress: progress{said: now},
 		speed: speed{pace: newPace(now), width: newWidth(r.o.Concurrency, now), patience: r.patience, share: share{began: now}},
 		end:   end{deadline: now.Add(run.Window.End.Sub(r.o.Now())), drain: run.Drain, yield: run.Yield},
 	}
+	e.tally.placing = e.pass.placing
 	if r.o.Rate > 0 {
 		// A moment's burst makes up for late wake-ups.
 		e.speed.rate = rate.NewLimiter(rate.Limit(r.o.Rate), max(1, int(r.o.Rate/50)))
 	}
-	if r.o.Verify != nil {
+	if r.o.Verify != nil && !e.pass.placing {
 		e.trial.left = trialTenants
 	}
 	workers := e.speed.width.most()

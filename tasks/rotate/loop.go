@@ -42,6 +42,7 @@ func (e *engine) loop(ctx context.Context) error {
 		e.startNote(ctx, now)
 		e.startLook(ctx, now)
 		e.lookForRecent(ctx, now)
+		e.askForGateways(ctx, now)
 		next := e.choose(now)
 		var jobs chan<- *token
 		if next != nil {
@@ -228,8 +229,10 @@ func (e *engine) mintEnded(ctx context.Context, did minted, asked int, canary bo
 	for _, t := range did.kept {
 		e.takeInHand(t)
 	}
-	e.tally.minted += len(did.tokens)
-	e.o.Metrics.minted.Add(float64(len(did.tokens)))
+	if !e.pass.placing {
+		e.tally.minted += len(did.tokens)
+		e.o.Metrics.minted.Add(float64(len(did.tokens)))
+	}
 	switch {
 	case err == nil:
 		e.work.trouble = trouble{}

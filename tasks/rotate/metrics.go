@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/zync"
 )
 
@@ -18,12 +19,16 @@ type Metrics struct {
 	ttl time.Duration
 	now func() time.Time
 
-	mu      sync.Mutex
-	served  int
-	noOwner int
-	oldest  time.Time // earliest last delivery of the served
-	lagging lagging   // of the failing
-	running int       // failing in the run that is at work, or that did not reach everyone
+	mu           sync.Mutex
+	served       int
+	noOwner      int
+	oldest       time.Time // earliest last delivery of the served
+	lagging      lagging   // of the failing
+	running      int       // failing in the run that is at work, or that did not reach everyone
+	placeholders int       // at Zync, at the last look
+	carried      bool      // and a gateway carried Zync's requests
+
+	held map[ledger.Withheld]prometheus.Gauge
 }
 
 // NewMetrics registers the metrics; ttl is a token's.
@@ -46,6 +51,7 @@ func NewMetrics(registry prometheus.Registerer, ttl time.Duration, now func() ti
 		Buckets: []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20},
 	})
 	registry.MustRegister(m.minted, pushes, m.duration)
+	m.registerPlaceholders(registry)
 	for state, value := range map[string]func() float64{
 		"served": m.servedNow, "failing": m.failing, "at_risk": m.atRisk, "no_owner": m.ownerless,
 	} {
@@ -105,7 +111,10 @@ func (m *Metrics) atRisk() float64 {
 		if !m.oldest.IsZero() && m.oldest.Before(risky) {
 			n += m.served
 		}
-		return n
+		if m.carried { // a placeholder has no life that could pass
+			return max(0, n-m.placeholders)
+		}
+		return max(n, m.placeholders)
 	})
 }
 
@@ -120,4 +129,39 @@ func (m *Metrics) oldestAge() float64 {
 		}
 		return int(m.now().Sub(oldest) / time.Second)
 	})
+}
+
+func (m *Metrics) registerPlaceholders(registry prometheus.Registerer) {
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "token_scheduler_placeholders",
+		Help: "Tenants for whom Zync may hold a placeholder in place of a token, as far as Redis knows.",
+	}, func() float64 { return m.locked(func() int { return m.placeholders }) }))
+	held := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "token_scheduler_placeholders_withheld",
+		Help: "1 for the reason why the last run pushed live tokens in place of placeholders; 0 for all if it pushed what --push asks for.",
+	}, []string{"reason"})
+	m.held = map[ledger.Withheld]prometheus.Gauge{}
+	for _, why := range []ledger.Withheld{ledger.NoGateway, ledger.NoRequest, ledger.NotKnown} {
+		m.held[why] = held.WithLabelValues(string(why))
+	}
+	registry.MustRegister(held)
+}
+
+// withhold notes why no placeholders are pushed, or that they are.
+func (m *Metrics) withhold(why ledger.Withheld) {
+	for reason, gauge := range m.held {
+		value := 0.0
+		if reason == why {
+			value = 1
+		}
+		gauge.Set(value)
+	}
+}
+
+// placed notes for how many tenants Zync may hold a placeholder, and whether a gateway
+// carries its requests.
+func (m *Metrics) placed(n int, carried bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.placeholders, m.carried = n, carried
 }

@@ -86,7 +86,8 @@ func (m *minter) canary(ctx context.Context) (minted, error) {
 // begin takes the tokens in hand that earlier runs have left, once. Tenants whose
 // token can't be used again are minted for anew.
 func (m *minter) begin(ctx context.Context, out *minted) error {
-	if m.begun {
+	if m.begun || m.plan.pass.placing {
+		m.begun = true
 		return nil
 	}
 	early, err := m.plan.handOutEarly(ctx, m.memory.holding())
@@ -107,6 +108,9 @@ func (m *minter) begin(ctx context.Context, out *minted) error {
 // insert writes a token for each tenant of a batch. Tenants come again after an
 // error.
 func (m *minter) insert(ctx context.Context, batch []planned, out *minted) error {
+	if m.plan.pass.placing {
+		return m.place(ctx, batch, out)
+	}
 	var tokens []*token
 	var rows []db.NewToken
 	for _, p := range batch {
@@ -179,7 +183,7 @@ func (m *minter) close() error {
 // ends are tokens whose end is to be written.
 type ends struct {
 	discards []secret.Text // refused tokens, which nobody holds: they are deleted
-	revokes  []*token      // delivered tokens, whose tenants' older ones expire
+	revokes  []*token      // delivered tokens, whose tenants' older ones expire; all of them if it is a placeholder
 }
 
 func (e *ends) len() int { return len(e.discards) + len(e.revokes) }
@@ -235,6 +239,9 @@ func (m *minter) revoke(ctx context.Context, out *ended) error {
 			break
 		}
 	}
+	if batch[0].placeholder {
+		return m.revokeAll(ctx, batch, out)
+	}
 	digests := make([]secret.Text, n)
 	for i, t := range batch {
 		digests[i] = t.digest
@@ -251,5 +258,20 @@ func (m *minter) revoke(ctx context.Context, out *ended) error {
 		out.behind = append(out.behind, batch[i])
 	}
 	out.left.revokes = out.left.revokes[n:]
+	return nil
+}
+
+// revokeAll ends all tokens of tenants who were given a placeholder. The gateways notice
+// and mint.
+func (m *minter) revokeAll(ctx context.Context, batch []*token, out *ended) error {
+	accounts := make([]int64, len(batch))
+	for i, t := range batch {
+		accounts[i] = t.tenant.ID
+	}
+	if _, err := m.writer.RevokeAll(ctx, accounts); err != nil {
+		m.dropLost(err)
+		return err
+	}
+	out.left.revokes = out.left.revokes[len(batch):]
 	return nil
 }

@@ -33,6 +33,7 @@ type planned struct {
 	tenant  db.Tenant
 	verdict verdict
 	served  time.Time // last delivery; zero if none is known
+	held    time.Time // when a placeholder was pushed that Zync may hold; zero if none
 	after   int64     // the tenant before it in the list; zero for the first
 	readAt  time.Time // when the row was read
 	mints   int       // tokens minted for it in this run
@@ -74,6 +75,7 @@ func servedInWindow(served []time.Time, window tasks.Window, now time.Time) []bo
 // list, a page at a time.
 type plan struct {
 	o      *Options
+	pass   pass
 	window tasks.Window
 	source source
 
@@ -96,8 +98,8 @@ type source interface {
 	handedOut(tenant db.Tenant)
 }
 
-func newPlan(ctx context.Context, o *Options, run tasks.Run) (*plan, error) {
-	p := &plan{o: o, window: run.Window, early: map[int64]bool{}}
+func newPlan(ctx context.Context, o *Options, run tasks.Run, pass pass) (*plan, error) {
+	p := &plan{o: o, pass: pass, window: run.Window, early: map[int64]bool{}}
 	if len(o.Only) > 0 {
 		p.source = &chosen{tenants: o.Tenants, left: slices.Clone(o.Only)}
 		return p, p.missing(ctx)
@@ -203,9 +205,16 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 		return nil, err
 	}
 	done := servedInWindow(served, p.window, at)
+	held, err := p.placeholders(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range done {
+		done[i] = done[i] && !p.o.Force && !(p.pass.recalls && !held[i].IsZero())
+	}
 	wanted := ids[:0]
 	for i, tenant := range tenants {
-		if p.o.Force || !done[i] {
+		if !done[i] {
 			wanted = append(wanted, tenant.ID)
 		}
 	}
@@ -215,8 +224,8 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 	}
 	page := make([]planned, 0, len(tenants))
 	for i, tenant := range tenants {
-		entry := planned{tenant: tenant, verdict: already, served: served[i], readAt: at}
-		if p.o.Force || !done[i] {
+		entry := planned{tenant: tenant, verdict: already, served: served[i], held: held[i], readAt: at}
+		if !done[i] {
 			row, found := rows[tenant.ID]
 			if !found {
 				continue // deleted between the two reads
@@ -226,4 +235,13 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 		page = append(page, entry)
 	}
 	return page, nil
+}
+
+// placeholders tells for each tenant when a placeholder was pushed that Zync may hold.
+// A pass that pushes placeholders need not know.
+func (p *plan) placeholders(ctx context.Context, ids []int64) ([]time.Time, error) {
+	if p.pass.placing || p.o.Placeholders == nil {
+		return make([]time.Time, len(ids)), nil
+	}
+	return p.o.Placeholders.PlaceholdersOf(ctx, ids)
 }

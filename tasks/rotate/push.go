@@ -15,7 +15,7 @@ type pushed struct {
 	answer zync.Answer
 	took   time.Duration
 	gone   bool // Porta no longer accepts the token; it was not pushed
-	unsure bool // MySQL does not say whether it does; it was not pushed
+	unsure bool // MySQL does not say whether it does, or Redis whether a gateway carries; it was not pushed
 	looked bool // Porta accepts the token; it was looked for
 }
 
@@ -32,7 +32,11 @@ func (e *engine) startWorkers(ctx context.Context) {
 func (e *engine) push(ctx context.Context, t *token) (p pushed) {
 	began := time.Now()
 	err := tasks.Safely(func() error {
-		p = e.lookFor(ctx, t)
+		if t.placeholder {
+			p.unsure = !e.mayPlace(ctx, t)
+		} else {
+			p = e.lookFor(ctx, t)
+		}
 		if p.gone || p.unsure {
 			return nil
 		}

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/db"
@@ -23,6 +24,7 @@ type Writer interface {
 	Insert(ctx context.Context, tokens []db.NewToken, ttl time.Duration) ([]db.Refused, error)
 	Delete(ctx context.Context, digests []secret.Text) (int, error)
 	Revoke(ctx context.Context, delivered []secret.Text, spare time.Duration) (db.Revoked, error)
+	RevokeAll(ctx context.Context, accounts []int64) (int, error)
 	Lost() error
 	Close() error
 }
@@ -70,13 +72,21 @@ type Options struct {
 	Identity func(ctx context.Context) (db.Identity, error)
 	// Strays returns accounts that a rotation leaves out though they are providers, see
 	// [db.Tenants.Strays]; nil looks for none.
-	Strays  func(ctx context.Context) ([]int64, error)
-	Metrics *Metrics
-	Now     func() time.Time
+	Strays func(ctx context.Context) ([]int64, error)
+	// Gateways returns the gateways that are known, see [ledger.Ledger.Gateways], and
+	// Placeholders for whom Zync may hold a placeholder. Both are nil where Redis is not
+	// asked; then no placeholder is pushed.
+	Gateways     func(ctx context.Context) ([]ledger.Gateway, error)
+	Placeholders Placeholders
+	Metrics      *Metrics
+	Now          func() time.Time
 
 	TTL         time.Duration // of a token; whole seconds
 	Concurrency int           // pushes at a time; zero finds out how many help
 	Rate        float64       // pushes a second at most; zero for no limit
+	// Placeholder pushes [Placeholder] in place of tokens while a gateway carries Zync's
+	// requests.
+	Placeholder bool
 
 	// RetryFor is how long a run by hand tries again what fails temporarily. Zero is
 	// a daemon's run: a few tries a tenant, and more in later runs.
@@ -85,7 +95,7 @@ type Options struct {
 	Force    bool    // also those served earlier in the window
 	DryRun   bool    // count what would be done; write and push nothing
 	// Revoke expires a tenant's older sync tokens as soon as its new one is
-	// delivered: the answer to a leak. It implies Force.
+	// delivered: the answer to a leak. After a placeholder, all of them. It implies Force.
 	Revoke bool
 }
 
@@ -97,12 +107,15 @@ type Rotation struct {
 	memory   *memory
 	said     said
 	watch    watch
+	recall   *recall
 }
 
 // New returns a rotation.
 func New(o Options) *Rotation {
 	o.Force = o.Force || o.Revoke
-	return &Rotation{o: o, zync: newHealth(), patience: &patience{}, memory: newMemory(), said: said{o.Said, map[string]string{}}}
+	return &Rotation{
+		o: o, zync: newHealth(), patience: &patience{}, memory: newMemory(), said: said{o.Said, map[string]string{}}, recall: &recall{},
+	}
 }
 
 // Name implements [tasks.Task].
@@ -113,12 +126,33 @@ func (*Rotation) Nothing() tasks.Result { return newTally().result() }
 
 // Run implements [tasks.Task].
 func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) {
-	plan, err := newPlan(ctx, &r.o, run)
-	if err != nil {
-		return r.Nothing(), err
-	}
+	first := r.firstPass(ctx, run.Log)
 	if r.o.DryRun {
-		return dryRun(ctx, plan)
+		return r.dryRun(ctx, run, first)
+	}
+	tally, result, err := r.walk(ctx, run, first)
+	if errors.Is(err, errWithheld) {
+		tally, result, err = r.walk(ctx, run, pass{recalls: true})
+	}
+	if tally == nil {
+		return result, err
+	}
+	r.logOwnerless(ctx, run, tally, result.Complete)
+	if !r.o.Revoke {
+		tally.grouped.log(run.Log)
+	}
+	tally.logAtRisk(run.Log, r.o.Now(), r.o.TTL)
+	r.logStrays(ctx, run)
+	_, _, _ = r.observe(ctx) // for the metrics; the next look tries again
+	return result, err
+}
+
+// walk serves the tenants that are due in one pass. The tally is nil if it could not
+// begin.
+func (r *Rotation) walk(ctx context.Context, run tasks.Run, pass pass) (*tally, tasks.Result, error) {
+	plan, err := newPlan(ctx, &r.o, run, pass)
+	if err != nil {
+		return nil, r.Nothing(), err
 	}
 	mint := &minter{o: &r.o, plan: plan, memory: r.memory, window: run.Window.Start}
 	e := newEngine(r, run, mint)
@@ -127,23 +161,24 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	if closeErr := mint.close(); closeErr != nil {
 		run.Log.Warn("writer not closed cleanly; MySQL closes it by itself", "err", closeErr)
 	}
-	r.logOwnerless(ctx, run, e.tally, result.Complete)
-	if !r.o.Revoke {
-		e.tally.grouped.log(run.Log)
-	}
-	e.logAtRisk()
-	r.logStrays(ctx, run)
-	return result, err
+	return e.tally, result, err
 }
 
-func dryRun(ctx context.Context, plan *plan) (tasks.Result, error) {
+func (r *Rotation) dryRun(ctx context.Context, run tasks.Run, pass pass) (tasks.Result, error) {
+	plan, err := newPlan(ctx, &r.o, run, pass)
+	if err != nil {
+		return r.Nothing(), err
+	}
 	t := newTally()
+	t.placing = pass.placing
 	for {
 		due, err := plan.next(ctx, pageSize, t)
 		if err != nil || len(due) == 0 {
 			return t.result(), err
 		}
-		t.minted += len(due)
 		t.delivered += len(due)
+		if !pass.placing {
+			t.minted += len(due)
+		}
 	}
 }

@@ -65,11 +65,17 @@ func (w *world) run(drain <-chan struct{}) (tasks.Result, error) {
 
 // runBy rotates in the hour's window.
 func (w *world) runBy(r *rotate.Rotation, drain <-chan struct{}) (tasks.Result, error) {
-	start := time.Now().Truncate(time.Hour)
-	return r.Run(w.t.Context(), tasks.Run{
-		Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Progress: func(tasks.Progress) {}, Drain: drain,
+	run := w.newRun(time.Now().Truncate(time.Hour))
+	run.Drain = drain
+	return r.Run(w.t.Context(), run)
+}
+
+// newRun is a run in the hour's window from start.
+func (w *world) newRun(start time.Time) tasks.Run {
+	return tasks.Run{
+		Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Progress: func(tasks.Progress) {},
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
 }
 
 func count(r tasks.Result, name string) int {

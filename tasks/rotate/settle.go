@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/zync"
 )
 
@@ -93,9 +92,11 @@ func (e *engine) delivered(t *token) {
 	}
 	at := e.o.Now()
 	e.tally.deliver(at)
-	e.results.notes.deliver(t.tenant.ID, ledger.Delivery{At: at, Minted: at.Add(-time.Since(t.born))})
+	e.results.notes.deliver(t.tenant.ID, e.delivery(t, at))
 	e.mint.memory.served(t.tenant.ID)
-	e.results.recent.add(t)
+	if !t.placeholder {
+		e.results.recent.add(t)
+	}
 	if e.o.Revoke {
 		e.results.ends.revokes = append(e.results.ends.revokes, t)
 	}
@@ -139,7 +140,7 @@ func (e *engine) refused(t *token, wasSent bool) {
 		return
 	}
 	e.failed(t.planned, nil, t.reason)
-	if !wasSent {
+	if !wasSent && !t.placeholder {
 		e.results.ends.discards = append(e.results.ends.discards, t.digest)
 	}
 }
@@ -203,6 +204,8 @@ func (e *engine) giveUpOn(t *token) {
 	switch {
 	case t.confirm:
 		e.tally.unrevoked = append(e.tally.unrevoked, t.tenant.ID)
+	case t.placeholder:
+		e.failed(t.planned, nil, t.reason)
 	case e.keepsTokens():
 		e.failed(t.planned, t, t.reason)
 	default:

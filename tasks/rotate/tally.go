@@ -15,6 +15,7 @@ type tally struct {
 	total int // tenants, by MySQL's count at the beginning; zero if that is not known
 
 	delivered, already, noOwner, failed, unreached int
+	placing                                        bool    // what is delivered are placeholders
 	ownerless                                      []int64 // the first hundred
 	minted                                         int
 	failures                                       []tasks.Failure
@@ -130,15 +131,19 @@ func (t *tally) fail(p planned, reason string) {
 }
 
 func (t *tally) result() tasks.Result {
+	counts := []tasks.Count{
+		{Name: "tenants", N: t.tenants()},
+		{Name: "delivered", N: t.delivered},
+		{Name: "already", N: t.already},
+		{Name: "no_owner", N: t.noOwner},
+		{Name: "failed", N: t.failed + t.unreached},
+		{Name: "minted", N: t.minted},
+	}
+	if t.placing {
+		counts = append(counts, tasks.Count{Name: "placeholders", N: t.delivered})
+	}
 	return tasks.Result{
-		Counts: []tasks.Count{
-			{Name: "tenants", N: t.tenants()},
-			{Name: "delivered", N: t.delivered},
-			{Name: "already", N: t.already},
-			{Name: "no_owner", N: t.noOwner},
-			{Name: "failed", N: t.failed + t.unreached},
-			{Name: "minted", N: t.minted},
-		},
+		Counts:   counts,
 		Failures: t.failures,
 		Failed:   t.failed + t.unreached,
 		Done:     t.delivered + t.already,

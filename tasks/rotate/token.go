@@ -25,6 +25,8 @@ type token struct {
 	born  time.Time // by the monotonic clock
 	epoch int       // of the writer under which the token was last seen in MySQL; zero for an earlier run's
 
+	placeholder bool // no token: it has no digest, and is not in MySQL
+
 	// sent is true once a push may have reached Zync. From then on Zync may hold
 	// the token, whatever a later answer says, and it must not be deleted.
 	sent bool

@@ -85,7 +85,7 @@ func (r *Rotation) Mend(ids []int64) tasks.Task {
 	o := r.o
 	o.Only, o.Force = ids, true
 	mend := New(o)
-	mend.zync, mend.patience, mend.memory = r.zync, r.patience, r.memory
+	mend.zync, mend.patience, mend.memory, mend.recall = r.zync, r.patience, r.memory, r.recall
 	return mend
 }
 
@@ -111,6 +111,9 @@ func (r *Rotation) look(ctx context.Context) (gone []int64, err error) {
 	w.server = server
 	for _, i := range missing {
 		gone = append(gone, sought[i].tenant.ID)
+	}
+	if gone, err = r.unmarked(ctx, gone); err != nil {
+		return nil, err
 	}
 	if len(gone) > 0 {
 		w.suspect()

@@ -53,6 +53,13 @@ func (l *Ledger) Minted(ctx context.Context, ids []int64) (times []time.Time, er
 func (l *Ledger) Record(ctx context.Context, delivered map[int64]ledger.Delivery, _ map[int64]string, _ time.Time) error {
 	return l.call(ctx, func(d *redisData) {
 		maps.Copy(d.deliveries, delivered)
+		for id, delivery := range delivered {
+			if delivery.Placeholder.IsZero() {
+				delete(d.placed, id)
+			} else {
+				d.placed[id] = delivery.Placeholder
+			}
+		}
 	})
 }
 

@@ -24,6 +24,8 @@ type redisData struct {
 	mu         sync.Mutex
 	locks      map[string]lock
 	deliveries map[int64]ledger.Delivery
+	placed     map[int64]time.Time // placeholders that Zync may hold
+	gateways   map[string]ledger.Gateway
 	tasks      map[string]ledger.Task
 	resume     int64
 }
@@ -38,7 +40,8 @@ func NewRedis() *Redis { return &Redis{Server: &Server{}, data: newRedisData()} 
 
 func newRedisData() *redisData {
 	return &redisData{
-		locks: map[string]lock{}, deliveries: map[int64]ledger.Delivery{}, tasks: map[string]ledger.Task{},
+		locks: map[string]lock{}, deliveries: map[int64]ledger.Delivery{}, placed: map[int64]time.Time{}, gateways: map[string]ledger.Gateway{},
+		tasks: map[string]ledger.Task{},
 	}
 }
 
@@ -57,6 +60,7 @@ func (r *Redis) Flush() {
 	defer r.data.mu.Unlock()
 	clean := newRedisData()
 	r.data.locks, r.data.deliveries, r.data.tasks, r.data.resume = clean.locks, clean.deliveries, clean.tasks, 0
+	r.data.placed, r.data.gateways = clean.placed, clean.gateways
 }
 
 // Failover switches to a replica that lags. About half of the locks and a quarter of
@@ -65,7 +69,13 @@ func (r *Redis) Failover(chance *rand.Rand) {
 	r.data.mu.Lock()
 	defer r.data.mu.Unlock()
 	maps.DeleteFunc(r.data.locks, func(string, lock) bool { return chance.IntN(2) == 0 })
-	maps.DeleteFunc(r.data.deliveries, func(int64, ledger.Delivery) bool { return chance.IntN(4) == 0 })
+	maps.DeleteFunc(r.data.deliveries, func(id int64, _ ledger.Delivery) bool {
+		if chance.IntN(4) > 0 {
+			return false
+		}
+		delete(r.data.placed, id) // written before the delivery, so lost with it at the latest
+		return true
+	})
 }
 
 // TTL is how long Redis keeps a lock. It is negative if there is none.

@@ -174,6 +174,14 @@ func (w *Writer) Revoke(ctx context.Context, digests []secret.Text, spare time.D
 	return r, err
 }
 
+// RevokeAll implements the writer of rotate.
+func (w *Writer) RevokeAll(ctx context.Context, accounts []int64) (n int, err error) {
+	err = w.exec(ctx, func(d *portaData) {
+		n = d.end(func(_ string, t *Token) bool { return slices.Contains(accounts, t.TenantID) && t.Lives(time.Now()) })
+	})
+	return n, err
+}
+
 // PurgeExpired implements the writer of janitor.
 func (w *Writer) PurgeExpired(ctx context.Context, after, last int64, now time.Time) (n int, err error) {
 	err = w.exec(ctx, func(d *portaData) {

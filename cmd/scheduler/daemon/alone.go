@@ -39,12 +39,15 @@ func (d *Daemon) redisIsAway(ctx context.Context, drain <-chan struct{}, err err
 	if d.away.since.IsZero() {
 		d.away = outage{since: time.Now(), said: &rate.Sometimes{Interval: time.Minute}}
 		d.redisAway.Store(true)
+		if d.o.Outage != nil {
+			d.o.Outage()
+		}
 		d.fireAlone = d.alone.begin(ctx, drain, time.Time{})
 	}
 	alone := d.needsToGoAlone()
 	d.away.said.Do(func() {
 		if alone {
-			d.o.Log.Error("Redis is away and tokens grow old; rotating under MySQL's lock alone until it is back",
+			d.o.Log.Error("Redis is away, and tokens grow old or placeholders may be out; rotating under MySQL's lock alone until it is back",
 				"for", d.away.lasts(), "err", err)
 			return
 		}
@@ -62,7 +65,8 @@ func (d *Daemon) redisIsAway(ctx context.Context, drain <-chan struct{}, err err
 	d.beatUntil(ended, nil)
 }
 
-// needsToGoAlone is true if tokens have passed half their life, or may have. After a
+// needsToGoAlone is true if tokens have passed half their life, or may have, or if Zync
+// may hold placeholders. After a
 // run with failures, these are the tokens of the tenants that failed, which may be well
 // by now.
 func (d *Daemon) needsToGoAlone() bool {
@@ -71,6 +75,9 @@ func (d *Daemon) needsToGoAlone() bool {
 		return true // it has gone alone before, and goes on until Redis is back
 	}
 	away := time.Since(d.away.since)
+	if away >= aloneAfter && d.o.Tokens != nil && d.o.Tokens.MayBeOut() {
+		return true // whether a gateway replaces placeholders is not known
+	}
 	return (away >= aloneAfter && d.old(complete)) || (away >= aloneForSome && d.old(success))
 }
 

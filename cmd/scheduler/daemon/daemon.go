@@ -41,6 +41,7 @@ type Options struct {
 	Alone    Job    // a rotation that needs no Redis
 	Tokens   Tokens // nil looks for none
 	Record   Record
+	Outage   func() // told that Redis begins to be away; nil tells nobody
 	TokenTTL time.Duration
 	Beat     time.Duration // see [Beat]; the simulation's is longer
 	Log      *slog.Logger
@@ -118,6 +119,17 @@ func (d *Daemon) standBy(ctx context.Context) {
 	if time.Since(d.asked) >= max(time.Minute, d.o.Beat) {
 		d.asked = time.Now()
 		d.lastComplete(ctx, d.rotate)
+		d.watchPlaceholders(ctx)
+	}
+}
+
+// watchPlaceholders has a standby know when a gateway was last alive: it may lead later.
+func (d *Daemon) watchPlaceholders(ctx context.Context) {
+	if d.o.Tokens == nil {
+		return
+	}
+	if _, err := d.o.Tokens.Stranded(ctx); err != nil {
+		d.o.Log.Debug("not known whether a gateway is alive; asking again", "err", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -26,6 +27,12 @@ type Tokens interface {
 	// Unmended has the next look name these tenants again unless they are served
 	// meanwhile.
 	Unmended(tenants []int64)
+	// Stranded says why tenants for whom Zync holds a placeholder need live tokens now, and
+	// Recall returns a task that gives them some.
+	Stranded(ctx context.Context) (why string, err error)
+	Recall() tasks.Task
+	// MayBeOut tells whether Zync may hold placeholders, as far as this process knows.
+	MayBeOut() bool
 }
 
 // lookout is when a leader looks for lost tokens.
@@ -33,6 +40,9 @@ type lookout struct {
 	at     time.Time     // of the last look
 	ended  chan struct{} // closed when that look has ended; nil before the first
 	unsure *rate.Sometimes
+
+	recallAt time.Time // when a recall is due again that has failed for some
+	recalls  int       // that have, in a row
 }
 
 // lookForLost looks for lost tokens if it is time to, beside the loop.
@@ -45,13 +55,40 @@ func (d *Daemon) lookForLost(t *term) {
 	ended := l.ended
 	t.work.Go(func() {
 		defer close(ended)
-		err := tasks.Safely(func() error { return d.mendLost(t) })
+		err := tasks.Safely(func() error { return errors.Join(d.recallStranded(t), d.mendLost(t)) })
 		if err != nil {
 			l.unsure.Do(func() {
-				d.o.Log.Warn("not known whether MySQL still has the tokens that were delivered; asking again", "err", err)
+				d.o.Log.Warn("not known whether Zync holds tokens that Porta accepts; asking again", "err", err)
 			})
 		}
 	})
+}
+
+// recallStranded gives live tokens to tenants for whom Zync holds a placeholder that no
+// gateway replaces any more. Those that fail are tried again after 1, 2, 4, 8, 16 minutes.
+func (d *Daemon) recallStranded(t *term) error {
+	l := &d.lookout
+	ctx, cancel := context.WithTimeout(t.ctx, lookTime)
+	defer cancel()
+	why, err := d.o.Tokens.Stranded(ctx)
+	if err != nil || why == "" || time.Now().Before(l.recallAt) {
+		return err
+	}
+	d.o.Log.Warn("tenants for whom Zync may hold a placeholder are given live tokens now", "why", why)
+	window := d.rotate.Schedule.Window(d.o.Now())
+	report := d.rotate.Runner.Run(t.ctx, d.o.Tokens.Recall(), window, t.drain)
+	if report.Result.Done > 0 {
+		d.rotate.reached()
+	}
+	switch report.Outcome {
+	case tasks.Success:
+		l.recalls = 0
+	case tasks.Partial:
+		l.recalls = min(l.recalls+1, partialRetries)
+		l.recallAt = time.Now().Add(partialRetry(l.recalls))
+	default: // it reached nobody, or not everyone: the next look tries again
+	}
+	return nil
 }
 
 // mendLost gives new tokens to the tenants whose delivered ones are gone.

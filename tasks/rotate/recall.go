@@ -1,0 +1,177 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/ledger"
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+const (
+	// restartGrace is for how long no gateway may be alive before placeholders are
+	// replaced: a gateway that is restarted comes back.
+	restartGrace = 2 * time.Minute
+	// mostAsked is how many tenants with a placeholder are looked up at a time, to know
+	// whether one of them can be given a token.
+	mostAsked = 1000
+)
+
+// recall is what is known of placeholders from one look to the next. Rotations that
+// belong together share it.
+type recall struct {
+	mu    sync.Mutex
+	away  time.Time // since when no gateway was seen alive; zero while one is
+	given bool      // everyone was given a token since
+	last  int       // placeholders, at the last look
+}
+
+// gone tells whether no gateway has been alive for the grace, and whether everyone was
+// given a token since.
+func (c *recall) gone(alive bool, placeholders int) (gone, given bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = placeholders
+	switch {
+	case alive:
+		c.away, c.given = time.Time{}, false
+		return false, false
+	case c.away.IsZero():
+		c.away = time.Now()
+	}
+	return time.Since(c.away) >= restartGrace, c.given
+}
+
+func (c *recall) gave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.given = true
+}
+
+// Stranded says why tenants for whom Zync may hold a placeholder need live tokens now;
+// it is empty if none do. It is to be asked once a minute, also by a standby, which then
+// knows when a gateway was last alive.
+//
+// Once no gateway is alive, whoever is not known to have been given a token in this
+// window counts, too: Redis may have lost who was given a placeholder.
+func (r *Rotation) Stranded(ctx context.Context) (why string, err error) {
+	if r.o.Placeholders == nil {
+		return "", nil
+	}
+	known, n, err := r.observe(ctx)
+	if err != nil {
+		return "", err
+	}
+	now := r.o.Now()
+	alive := slices.ContainsFunc(known, func(g ledger.Gateway) bool { return g.Alive(now) })
+	gone, given := r.recall.gone(alive, n)
+	switch {
+	case !r.o.Placeholder:
+		why = "placeholders are no longer asked for"
+	case !gone:
+		return "", nil
+	case !given:
+		return ledger.NoGateway.Words(), nil
+	default:
+		why = ledger.NoGateway.Words()
+	}
+	if n == 0 {
+		return "", nil
+	}
+	if some, err := r.recallable(ctx); err != nil || !some {
+		return "", err
+	}
+	return why, nil
+}
+
+// observe reads the gateways and the number of placeholders, for the metrics, too.
+func (r *Rotation) observe(ctx context.Context) (known []ledger.Gateway, placeholders int, err error) {
+	if r.o.Placeholders == nil {
+		return nil, 0, nil
+	}
+	if known, err = r.o.Gateways(ctx); err != nil {
+		return nil, 0, err
+	}
+	if placeholders, err = r.o.Placeholders.CountPlaceholders(ctx); err != nil {
+		return nil, 0, err
+	}
+	r.o.Metrics.placed(placeholders, ledger.Withhold(known, nil, r.o.Now()) == ledger.Allowed)
+	return known, placeholders, nil
+}
+
+// recallable tells whether a tenant with a placeholder can be given a token. It forgets
+// tenants that no longer exist.
+func (r *Rotation) recallable(ctx context.Context) (bool, error) {
+	ids, err := r.o.Placeholders.SomePlaceholders(ctx, mostAsked)
+	if err != nil {
+		return false, err
+	}
+	rows, err := rowsOf(ctx, r.o.Tenants, ids)
+	if err != nil {
+		return false, fmt.Errorf("look up tenants with a placeholder: %w", err)
+	}
+	var deleted []int64
+	owned := false
+	for _, id := range ids {
+		row, found := rows[id]
+		if !found {
+			deleted = append(deleted, id)
+		}
+		owned = owned || row.OwnerID.Valid
+	}
+	return owned, r.o.Placeholders.ForgetPlaceholders(ctx, deleted)
+}
+
+// MayBeOut tells whether Zync may hold placeholders, as far as this process knows.
+func (r *Rotation) MayBeOut() bool {
+	r.recall.mu.Lock()
+	defer r.recall.mu.Unlock()
+	return r.o.Placeholder || r.recall.last > 0
+}
+
+// Recall returns a rotation that gives a live token to everyone for whom Zync may hold a
+// placeholder, and to whoever was not served in the window.
+func (r *Rotation) Recall() tasks.Task {
+	o := r.o
+	o.Placeholder = false
+	back := New(o)
+	back.zync, back.patience, back.memory, back.said = r.zync, r.patience, r.memory, r.said
+	return recalling{back, r.recall}
+}
+
+// recalling is a rotation after which everyone has a token.
+type recalling struct {
+	*Rotation
+	shared *recall
+}
+
+// Run implements [tasks.Task].
+func (r recalling) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) {
+	result, err := r.Rotation.Run(ctx, run)
+	if err == nil && result.Complete {
+		r.shared.gave()
+	}
+	return result, err
+}
+
+// unmarked leaves out the tenants for whom Zync may hold a placeholder: no token of
+// theirs is missed.
+func (r *Rotation) unmarked(ctx context.Context, ids []int64) ([]int64, error) {
+	if r.o.Placeholders == nil || len(ids) == 0 {
+		return ids, nil
+	}
+	held, err := r.o.Placeholders.PlaceholdersOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var left []int64
+	for i, id := range ids {
+		if held[i].IsZero() {
+			left = append(left, id)
+		}
+	}
+	return left, nil
+}
