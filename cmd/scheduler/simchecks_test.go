@@ -32,8 +32,14 @@ const late = 3 * time.Minute
 // stored checks each token when Zync stores it: Porta must accept it.
 func (w *simWorld) stored(tenant int64, digest string, ours bool) {
 	token, found := w.porta.Token(digest)
-	valid := found && token.Lives(time.Now())
+	valid := (found && token.Lives(time.Now())) || digest == placeholderDigest
 	w.mu.Lock()
+	if digest != placeholderDigest {
+		delete(w.since, tenant)
+	} else if w.since[tenant].IsZero() {
+		w.since[tenant] = time.Now()
+		w.stats["placeholders"]++
+	}
 	replaced, excused := w.excused[tenant]
 	if valid && time.Since(replaced) > late {
 		delete(w.excused, tenant)
@@ -42,9 +48,13 @@ func (w *simWorld) stored(tenant int64, digest string, ours bool) {
 		w.stats["deliveries"]++
 		w.deliveries[tenant] = append(w.deliveries[tenant], time.Now())
 	}
+	unasked := ours && digest == placeholderDigest && !w.bare.IsZero() && time.Since(w.bare) > placedFor
 	_, exists := w.known[tenant]
 	lost := time.Since(w.lostAt) < late
 	w.mu.Unlock()
+	if unasked {
+		w.problem("tenant %d: Zync was given a placeholder while no gateway was alive", tenant)
+	}
 	if !valid && !excused && exists && !lost {
 		w.problem("tenant %d: Zync was given a token that Porta does not accept", tenant)
 	}
@@ -80,7 +90,17 @@ func (w *simWorld) check() {
 		_, excused := w.excused[id]
 		sick := w.alone[id]
 		excused = excused || (sick != nil && sick.excuses(later(w.zyncWell, w.trouble))) || w.lostOwn(digest)
+		placeholder, replaced := digest == placeholderDigest, w.replaced(id)
+		if placeholder && !w.bare.IsZero() {
+			w.stats["placeholders that nobody replaces"]++
+		}
 		w.mu.Unlock()
+		if placeholder {
+			if !replaced {
+				w.problem("tenant %d: Zync holds a placeholder that no gateway replaces", id)
+			}
+			continue
+		}
 		if token, found := w.porta.Token(digest); !excused && (!found || !token.Lives(time.Now())) {
 			w.problem("tenant %d: Zync holds a token that Porta does not accept (found %t)", id, found)
 		}

@@ -115,3 +115,49 @@ func TestThousandsOfWindowsLeaveNothing(t *testing.T) {
 		w.close(t)
 	})
 }
+
+// TestPlaceholdersWhileRedisIsAway: whether a gateway lives is not known then. A daemon
+// that knows of placeholders gives everyone live tokens, however young the last run is.
+// Once Redis is back, and a gateway carries, the next window's run pushes placeholders.
+func TestPlaceholdersWhileRedisIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, 0, simWeek)
+		w.zync.Set(fair)
+		w.placing, w.serving = true, true
+		with := w.boot(0)
+		w.serving = false
+		w.procs = []*simProc{with, w.boot(0)}
+		holding := func() (n int) {
+			for _, id := range w.porta.Tenants() {
+				if w.zync.Holds(id) == placeholderDigest {
+					n++
+				}
+			}
+			return n
+		}
+		time.Sleep(time.Minute)
+		with.gateway.Carry()
+		time.Sleep(70 * time.Minute)
+		if n := holding(); n != 4 {
+			t.Fatalf("Zync holds %d placeholders, want 4", n)
+		}
+		time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(65 * time.Minute)))
+		w.redis.Refuse(errRefused)
+		with.end(true)
+		w.procs = w.procs[1:]
+		time.Sleep(12 * time.Minute)
+		if n := holding(); n != 0 {
+			t.Errorf("Zync holds %d placeholders that nobody replaces", n)
+		}
+		w.serving = true
+		w.redis.Heal()
+		w.procs = append(w.procs, w.boot(0))
+		time.Sleep(time.Minute)
+		w.procs[1].gateway.Carry()
+		time.Sleep(65 * time.Minute)
+		if n := holding(); n != 4 {
+			t.Errorf("Zync holds %d placeholders in the window after, want 4", n)
+		}
+		w.close(t)
+	})
+}

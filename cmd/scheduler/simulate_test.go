@@ -93,6 +93,7 @@ func simulate(t *testing.T, seed uint64) map[string]int {
 		t.Helper()
 		w = newSimWorld(seed, tenantsOf(seed), simWeek)
 		w.install()
+		w.serving, w.placing = w.chance.IntN(2) == 0, w.chance.IntN(2) == 0
 		w.procs = []*simProc{w.boot(0), w.boot(0)}
 		w.live(7 * 24 * time.Hour)
 		for _, p := range w.procs {
@@ -151,6 +152,7 @@ func (w *simWorld) live(d time.Duration) {
 		time.Sleep(max(step, time.Second))
 		synctest.Wait()
 		w.sample()
+		w.ask()
 		if time.Now().Minute()%10 == 0 {
 			w.check()
 		}
@@ -164,6 +166,7 @@ func (w *simWorld) live(d time.Duration) {
 				w.count(kind.name)
 				lasts := kind.happen(w)
 				w.disturb(lasts)
+				w.upsetFor(kind.name, lasts)
 				w.events = append(w.events, fmt.Sprintf("%s: %s for %s", time.Since(w.start).Round(time.Second), kind.name, lasts.Round(time.Second)))
 			}
 			next = time.Now().Add(w.until(3 * time.Hour))
@@ -289,6 +292,26 @@ var troubles = []trouble{
 			w.procs[i].end(false)
 			w.procs[i] = w.boot(0)
 		}
+		return 0
+	}},
+	{"gateways switched on or off", 4 * time.Hour, func(w *simWorld) time.Duration {
+		return w.restart(func() { w.serving = !w.serving })
+	}},
+	{"placeholders switched on or off", 4 * time.Hour, func(w *simWorld) time.Duration {
+		return w.restart(func() { w.placing = !w.placing })
+	}},
+	{"gateways killed", 4 * time.Hour, func(w *simWorld) time.Duration {
+		for i := range w.procs {
+			w.procs[i].end(true)
+			serving := w.serving
+			w.serving = false
+			w.procs[i] = w.boot(0)
+			w.serving = serving
+		}
+		return 0
+	}},
+	{"Zync asking nothing", 0, func(w *simWorld) time.Duration {
+		w.silent = time.Now().Add(w.upTo(60 * time.Hour))
 		return 0
 	}},
 	{"pauses", 14 * time.Hour, func(w *simWorld) time.Duration {

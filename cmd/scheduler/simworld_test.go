@@ -52,6 +52,7 @@ type simWorld struct {
 	storm      func() int          // chooses the status for every tenant; nil for the usual one
 	busy       [2]int              // samples of the run lease in quiet windows: how many, and how many of them held
 	lostAt     time.Time           // when MySQL last lost tokens
+	placeholders
 	stats      map[string]int
 }
 
@@ -127,6 +128,9 @@ type simProc struct {
 	cancel context.CancelCauseFunc
 	ended  chan struct{}
 	offset time.Duration // of its clock, guarded by the world
+
+	placing bool         // it was told to push placeholders
+	gateway *sim.Gateway // nil if it serves none
 }
 
 func newSimWorld(seed uint64, tenants int, times simTimes) *simWorld {
@@ -135,6 +139,7 @@ func newSimWorld(seed uint64, tenants int, times simTimes) *simWorld {
 		porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(),
 		excused: map[int64]time.Time{}, deliveries: map[int64][]time.Time{}, known: map[int64]time.Time{},
 		cached: map[int64]cached{}, alone: map[int64]*alone{}, stats: map[string]int{},
+		placeholders: placeholders{since: map[int64]time.Time{}},
 	}
 	w.zync.Answer(w.answer)
 	for i, s := range []*sim.Server{w.porta.Server, w.redis.Server, w.zync.Server} {
@@ -153,6 +158,7 @@ var fair = sim.Weather{Latency: 20 * time.Millisecond}
 // boot starts a scheduler. offset is the error of its clock.
 func (w *simWorld) boot(offset time.Duration) *simProc {
 	p := &simProc{net: &sim.Process{}, drain: make(chan struct{}), ended: make(chan struct{}), offset: offset}
+	w.serve(p)
 	d, err := w.daemon(p)
 	if err != nil {
 		panic(err)
@@ -179,7 +185,7 @@ func (w *simWorld) daemon(p *simProc) (*daemon.Daemon, error) {
 	if os.Getenv("SEED") != "" && os.Getenv("VERBOSE") != "" {
 		log = slog.New(newFormat(false, slog.LevelDebug, os.Stderr)).With("proc", fmt.Sprintf("%p", p))
 	}
-	cfg := config.Config{Name: "sim", Zync: config.Zync{Endpoint: "http://zync", Concurrency: 3}, Schedule: config.Schedule{
+	cfg := config.Config{Name: "sim", Zync: config.Zync{Endpoint: "http://zync", Concurrency: 3, Placeholder: p.placing}, Schedule: config.Schedule{
 		Rotate: mustParse(w.times.rotate), Janitor: mustParse(w.times.janitor), Timezone: time.UTC, TokenTTL: w.times.ttl,
 	}}
 	a, err := newApp(cfg, w.parts(p), log)
@@ -221,6 +227,9 @@ func mustParse(spec string) tasks.Schedule {
 
 // end stops a process, by SIGTERM or by SIGKILL.
 func (p *simProc) end(kill bool) {
+	if p.gateway != nil && !kill {
+		p.gateway.Stop()
+	}
 	if kill {
 		p.net.Kill()
 		p.cancel(sim.ErrKilled)

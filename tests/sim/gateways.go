@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
@@ -28,6 +29,9 @@ func (l *Ledger) RemoveGateway(ctx context.Context, by string) error {
 func (l *Ledger) Gateways(ctx context.Context) (known []ledger.Gateway, err error) {
 	err = l.call(ctx, func(d *redisData) {
 		known = slices.SortedFunc(maps.Values(d.gateways), func(a, b ledger.Gateway) int { return cmp.Compare(a.By, b.By) })
+		for _, g := range d.serving {
+			known = append(known, g.said())
+		}
 	})
 	return known, err
 }
@@ -73,4 +77,57 @@ func (l *Ledger) ForgetPlaceholders(ctx context.Context, ids []int64) error {
 			delete(d.placed, id)
 		}
 	})
+}
+
+// Gateway is one that a process serves. It says so as often as a daemon does, without a
+// call each time.
+type Gateway struct {
+	redis *Redis
+	by    string
+	now   func() time.Time // the process's clock
+
+	mu          sync.Mutex
+	lastRequest time.Time
+}
+
+// ServeGateway has the process serve a gateway.
+func (r *Redis) ServeGateway(by string, now func() time.Time) *Gateway {
+	g := &Gateway{redis: r, by: by, now: now}
+	r.data.mu.Lock()
+	defer r.data.mu.Unlock()
+	r.data.serving = append(r.data.serving, g)
+	return g
+}
+
+// Stop ends the gateway. It takes back what it has said.
+func (g *Gateway) Stop() {
+	d := g.redis.data
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.serving = slices.DeleteFunc(d.serving, func(other *Gateway) bool { return other == g })
+}
+
+// Serves tells whether a request would be answered.
+func (g *Gateway) Serves() bool {
+	lives, _ := g.redis.proc.Lives()
+	return lives
+}
+
+// Carry notes a request.
+func (g *Gateway) Carry() {
+	now := g.now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lastRequest = now
+}
+
+// said is what it said last.
+func (g *Gateway) said() ledger.Gateway {
+	seen := g.now()
+	if lives, since := g.redis.proc.Lives(); !lives {
+		seen = seen.Add(-time.Since(since))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return ledger.Gateway{By: g.by, Seen: seen, LastRequest: g.lastRequest}
 }

@@ -67,6 +67,7 @@ func (s *Server) forecast() (w Weather, lost, unsaid bool) {
 type Process struct {
 	mu       sync.Mutex
 	dead     bool
+	died     time.Time
 	paused   chan struct{} // closed when it goes on; nil while it runs
 	pausedAt time.Time
 }
@@ -76,7 +77,7 @@ func (p *Process) Kill() {
 	p.Resume()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dead = true
+	p.dead, p.died = true, time.Now()
 }
 
 // Pause stops every call of the process, as SIGSTOP does. A resumed process does what it
@@ -104,6 +105,19 @@ func (p *Process) Dead() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dead
+}
+
+// Lives tells whether the process runs, and if not, since when.
+func (p *Process) Lives() (lives bool, since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.dead:
+		return false, p.died
+	case p.paused != nil:
+		return false, p.pausedAt
+	}
+	return true, time.Time{}
 }
 
 // silentFor is how long the process has been paused.

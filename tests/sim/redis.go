@@ -26,6 +26,7 @@ type redisData struct {
 	deliveries map[int64]ledger.Delivery
 	placed     map[int64]time.Time // placeholders that Zync may hold
 	gateways   map[string]ledger.Gateway
+	serving    []*Gateway
 	tasks      map[string]ledger.Task
 	resume     int64
 }
