@@ -18,17 +18,27 @@ type Failing struct {
 	Delivered time.Time
 	// Minted is when the token of that delivery was minted. Its life begins there.
 	Minted time.Time
+	// Placeholder is when a placeholder was pushed that Zync may hold; zero if none was.
+	Placeholder time.Time
+}
+
+// Risks tells whether the tenant is at risk.
+func (a Ask) Risks(f Failing) bool {
+	if !f.Placeholder.IsZero() {
+		return !a.Carried
+	}
+	return f.Delivered.Before(a.Risky)
 }
 
 // rank orders failing tenants: at risk, of unknown age, recently served.
-func (f Failing) rank(risky time.Time) int {
+func (a Ask) rank(f Failing) int {
 	switch {
+	case !a.Risks(f):
+		return 2
 	case f.Delivered.IsZero():
 		return 1
-	case f.Delivered.Before(risky):
-		return 0
 	}
-	return 2
+	return 0
 }
 
 // A failure is stored as the times of the first and the last one, and the reason.
@@ -89,8 +99,12 @@ func (l *Ledger) withDeliveries(ctx context.Context, pairs []string, seen map[in
 	if err != nil {
 		return nil, err
 	}
+	held, err := l.PlaceholdersOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	for i := range page {
-		page[i].Delivered, page[i].Minted = served[i].At, served[i].Minted
+		page[i].Delivered, page[i].Minted, page[i].Placeholder = served[i].At, served[i].Minted, held[i]
 	}
 	return page, nil
 }

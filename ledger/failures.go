@@ -19,7 +19,10 @@ type Ask struct {
 	Since time.Time
 	// Risky is the time of the last delivery before which a tenant is at risk.
 	Risky time.Time
-	Limit int // of the list
+	// Carried is true while a gateway carries Zync's requests. Then no tenant is at risk
+	// for whom Zync holds a placeholder; otherwise each of them is.
+	Carried bool
+	Limit   int // of the list
 	// Match chooses those that are listed; nil lists all.
 	Match func(Failing) bool
 }
@@ -74,7 +77,7 @@ func (c *collection) add(f Failing) {
 		return
 	}
 	c.Failing++
-	if f.Delivered.Before(c.ask.Risky) {
+	if c.ask.Risks(f) {
 		c.AtRisk++
 	}
 	if !f.Minted.IsZero() && (c.Oldest.IsZero() || f.Minted.Before(c.Oldest)) {
@@ -94,7 +97,7 @@ func (c *collection) add(f Failing) {
 // cut keeps the worst, up to the limit.
 func (c *collection) cut() {
 	slices.SortFunc(c.Worst, func(a, b Failing) int {
-		return cmp.Or(cmp.Compare(a.rank(c.ask.Risky), b.rank(c.ask.Risky)),
+		return cmp.Or(cmp.Compare(c.ask.rank(a), c.ask.rank(b)),
 			a.Delivered.Compare(b.Delivered), cmp.Compare(a.TenantID, b.TenantID))
 	})
 	c.Worst = c.Worst[:min(len(c.Worst), c.ask.Limit)]
@@ -137,7 +140,7 @@ func (l *Ledger) Tenant(ctx context.Context, id int64) (Fared, error) {
 	}
 	if text, ok := values[0].(string); ok {
 		f := parseFailure(text)
-		f.TenantID, f.Delivered, f.Minted = id, served[0].At, served[0].Minted
+		f.TenantID, f.Delivered, f.Minted, f.Placeholder = id, served[0].At, served[0].Minted, held[0]
 		fared.Failure = &f
 	}
 	return fared, nil

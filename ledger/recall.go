@@ -81,3 +81,6 @@ func (*Memory) Processes(context.Context, time.Time) ([]string, error) { return 
 
 // Gateways works like [Ledger.Gateways], but knows of no gateway.
 func (*Memory) Gateways(context.Context) ([]Gateway, error) { return nil, nil }
+
+// CountPlaceholders works like [Ledger.CountPlaceholders]. Without Redis none is pushed.
+func (*Memory) CountPlaceholders(context.Context) (int, error) { return 0, nil }

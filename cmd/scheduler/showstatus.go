@@ -90,5 +90,5 @@ func accounts(tenants *db.Tenants) func(context.Context, []int64) (map[int64]sta
 
 func planOf(cfg config.Config) status.Plan {
 	s := cfg.Schedule
-	return status.Plan{Rotate: s.Rotate, Janitor: s.Janitor, Timezone: s.Timezone, TokenTTL: s.TokenTTL}
+	return status.Plan{Rotate: s.Rotate, Janitor: s.Janitor, Timezone: s.Timezone, TokenTTL: s.TokenTTL, Placeholder: cfg.Zync.Placeholder}
 }

@@ -53,7 +53,7 @@ type simWorld struct {
 	busy       [2]int              // samples of the run lease in quiet windows: how many, and how many of them held
 	lostAt     time.Time           // when MySQL last lost tokens
 	placeholders
-	stats      map[string]int
+	stats map[string]int
 }
 
 // ownPrefix begins the digests of Porta's own tokens.

@@ -39,6 +39,7 @@ func (c *check) redis(ctx context.Context) {
 	c.ledger(ctx, client)
 	c.gateways(ctx, client, time.Now().UTC())
 	c.eviction(info)
+	c.push(ctx, client)
 }
 
 func (c *check) redisServer(version string, took time.Duration) {

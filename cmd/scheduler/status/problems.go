@@ -20,6 +20,8 @@ const (
 	aboutLeader    = "tokenschedulernoleader"
 	aboutRedis     = "tokenschedulerwithoutredis"
 	aboutPurges    = "tokenschedulerjanitoroverdue"
+	aboutGateway   = "tokenschedulergatewaygone"
+	aboutSilence   = "tokenschedulergatewaysilent"
 )
 
 // Problem is something that an operator should look at.
@@ -51,6 +53,7 @@ func problems(st Status, plan Plan) []Problem {
 		}
 		return f
 	}
+	st.Placeholders.problems(&f)
 	if st.Tenants.AtRisk > 0 {
 		f.say(aboutRisk, "%s at risk; %s", tenants(st.Tenants.AtRisk), firstExpiry(st))
 	}

@@ -21,6 +21,8 @@ type Process struct {
 	TokenTTL        string    `json:"token_ttl"`
 	// ByHand is true for --run-once. Such a process gives way to nobody.
 	ByHand bool `json:"by_hand,omitempty"`
+	// Placeholder is true for a process that pushes placeholders while a gateway carries.
+	Placeholder bool `json:"placeholder,omitempty"`
 }
 
 // GivesWay is true if the process that left this text with a lease gives way to a run
@@ -32,6 +34,7 @@ type Plan struct {
 	Rotate, Janitor tasks.Schedule
 	Timezone        *time.Location
 	TokenTTL        time.Duration
+	Placeholder     bool // push placeholders in place of tokens
 }
 
 // ThisProcess describes the process that calls it.
@@ -44,6 +47,7 @@ func ThisProcess(version string, plan Plan, now time.Time) Process {
 		Host: host, PID: os.Getpid(), Version: version, Started: now.UTC().Truncate(time.Second),
 		RotateSchedule: plan.Rotate.String(), JanitorSchedule: plan.Janitor.String(),
 		Timezone: plan.Timezone.String(), TokenTTL: plan.TokenTTL.String(),
+		Placeholder: plan.Placeholder,
 	}
 }
 
@@ -81,6 +85,7 @@ func (p *Process) clean(clean func(string) string) *Process {
 // taken from otherwise.
 func (p Process) plan(otherwise Plan) Plan {
 	plan := otherwise
+	plan.Placeholder = p.Placeholder
 	if ttl, err := time.ParseDuration(p.TokenTTL); err == nil && ttl > 0 {
 		plan.TokenTTL = ttl
 	}

@@ -31,6 +31,7 @@ type Ledger interface {
 	History(ctx context.Context) ([]ledger.Run, error)
 	Processes(ctx context.Context, now time.Time) ([]string, error)
 	Gateways(ctx context.Context) ([]ledger.Gateway, error)
+	CountPlaceholders(ctx context.Context) (int, error)
 }
 
 // Options are what a status is read from.
@@ -131,7 +132,7 @@ func (s *Source) empty(q Query) Status {
 func (s *Source) read(ctx context.Context, from Ledger, q Query) (Status, error) {
 	st := s.empty(q)
 	r := reading{Source: s, from: from, plan: s.o.Plan}
-	for _, step := range []func(context.Context, *Status) error{r.processes, r.gateways, r.tasks, r.tenants, r.tenant, r.history} {
+	for _, step := range []func(context.Context, *Status) error{r.processes, r.gateways, r.placeholders, r.tasks, r.tenants, r.tenant, r.history} {
 		if err := step(ctx, &st); err != nil {
 			return st, err
 		}

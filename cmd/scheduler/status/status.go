@@ -25,6 +25,8 @@ type Status struct {
 	Gateways []ledger.Gateway `json:"gateways"`
 	Tasks    []Task           `json:"tasks"`
 	Tenants  Tenants          `json:"tenants"`
+	// Placeholders is nil if none are asked for, and Zync holds none.
+	Placeholders *Placeholders `json:"placeholders,omitempty"`
 	// Reasons say why tenants fail, the most frequent first.
 	Reasons []ledger.Reason `json:"reasons"`
 	// Failing begins with the tenants that have waited longest for a token. They are
@@ -81,6 +83,8 @@ type Failing struct {
 	// TokenExpires is when the token that Zync holds expires; zero if that is not known.
 	TokenExpires time.Time `json:"token_expires,omitzero"`
 	AtRisk       bool      `json:"at_risk"`
+	// Placeholder is when a placeholder was pushed that Zync may hold; zero if none was.
+	Placeholder time.Time `json:"placeholder,omitzero"`
 }
 
 func (st Status) task(name string) Task {

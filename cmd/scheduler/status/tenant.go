@@ -18,6 +18,8 @@ type Tenant struct {
 	LastDelivery time.Time `json:"last_delivery,omitzero"`
 	TokenExpires time.Time `json:"token_expires,omitzero"`
 	AtRisk       bool      `json:"at_risk"`
+	// Placeholder is when a placeholder was pushed that Zync may hold; zero if none was.
+	Placeholder time.Time `json:"placeholder,omitzero"`
 	// ServedBy is the process that made the last delivery, and RunID its run; empty if
 	// that run is not among the last ones on record.
 	ServedBy string `json:"served_by,omitempty"`
@@ -36,13 +38,17 @@ func (r *reading) tenant(ctx context.Context, st *Status) error {
 	if err != nil {
 		return err
 	}
-	risky := st.Now.Add(-r.plan.TokenTTL / 2)
-	t := &Tenant{TenantID: id, LastDelivery: fared.Delivery.At, AtRisk: fared.Delivery.At.Before(risky)}
+	ask := ledger.Ask{Risky: st.Now.Add(-r.plan.TokenTTL / 2), Carried: st.Placeholders.carried()}
+	held := fared.Delivery.Placeholder
+	t := &Tenant{
+		TenantID: id, LastDelivery: fared.Delivery.At, Placeholder: held,
+		AtRisk: ask.Risks(ledger.Failing{Delivered: fared.Delivery.At, Placeholder: held}),
+	}
 	if minted := fared.Delivery.Minted; !minted.IsZero() {
 		t.TokenExpires = minted.Add(r.plan.TokenTTL)
 	}
 	if fared.Failure != nil {
-		f := r.failing(*fared.Failure, risky)
+		f := r.failing(*fared.Failure, ask)
 		t.Failing = &f
 	}
 	t.Account, t.NoAccount = r.account(ctx, id)
@@ -84,6 +90,8 @@ func (t *Tenant) problems(st Status) (found []string) {
 	switch {
 	case t.NoAccount != "" && t.Account == nil && t.LastDelivery.IsZero() && t.Failing == nil:
 		found = append(found, fmt.Sprintf("%s: no delivery is on record; %s", name, t.NoAccount))
+	case !t.Placeholder.IsZero() && t.AtRisk:
+		found = append(found, fmt.Sprintf("%s is at risk: Zync may hold a placeholder, and %s", name, st.Placeholders.Why()))
 	case t.LastDelivery.IsZero():
 		found = append(found, name+": no delivery is on record")
 	case !t.TokenExpires.IsZero() && !t.TokenExpires.After(st.Now):

@@ -36,6 +36,7 @@ func (r *reading) tenants(ctx context.Context, st *Status) error {
 		// A rotation that reaches everyone notes every failure anew. A tenant that failed
 		// before the last one, and not in it, no longer exists.
 		Since: rotate.LastComplete, Risky: risky, Limit: st.Query.Limit,
+		Carried: st.Placeholders.carried(),
 	}
 	if filter := strings.ToLower(st.Query.Filter); filter != "" {
 		ask.Match = func(f ledger.Failing) bool { return r.matches(f, filter) }
@@ -45,7 +46,7 @@ func (r *reading) tenants(ctx context.Context, st *Status) error {
 		return err
 	}
 	for _, f := range found.Worst {
-		st.Failing = append(st.Failing, r.failing(f, risky))
+		st.Failing = append(st.Failing, r.failing(f, ask))
 	}
 	st.Matching = found.Matching
 	for _, reason := range found.Reasons {
@@ -57,6 +58,7 @@ func (r *reading) tenants(ctx context.Context, st *Status) error {
 	}
 	r.addHosts(ctx, st.Failing)
 	countLast(st, rotate, risky)
+	st.Placeholders.countRisk(&st.Tenants)
 	return nil
 }
 
@@ -69,14 +71,14 @@ func countLast(st *Status, rotate Task, risky time.Time) {
 	st.Tenants.Total, st.Tenants.NoOwner = counts["tenants"], counts["no_owner"]
 	st.Tenants.Served = counts["delivered"] + counts["already"]
 	if !rotate.LastComplete.IsZero() && rotate.LastComplete.Before(risky) {
-		st.Tenants.AtRisk = max(st.Tenants.AtRisk, counts["tenants"]-counts["no_owner"])
+		st.Tenants.AtRisk = max(st.Tenants.AtRisk, counts["tenants"]-counts["no_owner"]-st.Placeholders.safe())
 	}
 }
 
-func (r *reading) failing(f ledger.Failing, risky time.Time) Failing {
+func (r *reading) failing(f ledger.Failing, ask ledger.Ask) Failing {
 	t := Failing{
 		TenantID: f.TenantID, Reason: r.o.Clean(f.Reason), Since: f.Since, Last: f.Last, LastDelivery: f.Delivered,
-		AtRisk: f.Delivered.Before(risky),
+		AtRisk: ask.Risks(f), Placeholder: f.Placeholder,
 	}
 	if !f.Minted.IsZero() {
 		t.TokenExpires = f.Minted.Add(r.plan.TokenTTL)

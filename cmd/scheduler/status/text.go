@@ -43,6 +43,9 @@ func (st Status) writeAll(w io.Writer) {
 	}
 	row(w, "tenants", fmt.Sprintf("%d served, %d failing, %d at risk, %d without an owner",
 		st.Tenants.Served, st.Tenants.Failing, st.Tenants.AtRisk, st.Tenants.NoOwner))
+	if st.Placeholders != nil {
+		row(w, "placeholders", st.Placeholders.Text())
+	}
 	st.writeProblems(w)
 	for _, r := range st.Reasons[:min(len(st.Reasons), 10)] {
 		row(w, "reason", fmt.Sprintf("%s: %s", tenants(r.Tenants), orOthers(r.Reason)))
@@ -77,6 +80,9 @@ func (st Status) writeTenant(w io.Writer) {
 	}
 	row(w, "last delivery", st.exactly(t.LastDelivery)+t.byText())
 	row(w, "token expires", st.exactly(t.TokenExpires))
+	if !t.Placeholder.IsZero() {
+		row(w, "placeholder", "Zync may hold it, pushed "+st.exactly(t.Placeholder))
+	}
 	row(w, "at risk", yesNo(t.AtRisk))
 	if f := t.Failing; f != nil {
 		row(w, "failing since", st.exactly(f.Since))
@@ -119,6 +125,9 @@ func (Status) Numbers(r ledger.Run) string {
 		return fmt.Sprintf("%d purged, %d kept", r.Counts["purged"], r.Counts["kept"])
 	}
 	text := fmt.Sprintf("%d of %d served, %d failed", r.Counts["delivered"]+r.Counts["already"], r.Counts["tenants"], r.Counts["failed"])
+	if n := r.Counts["placeholders"]; n > 0 {
+		text += fmt.Sprintf(", %d with a placeholder", n)
+	}
 	if r.Chosen {
 		return text + ", for some tenants by --tenant"
 	}
