@@ -15,9 +15,9 @@ const (
 	// restartGrace is for how long no gateway may be alive before placeholders are
 	// replaced: a gateway that is restarted comes back.
 	restartGrace = 2 * time.Minute
-	// mostAsked is how many tenants with a placeholder are looked up at a time, to know
-	// whether one of them can be given a token.
-	mostAsked = 1000
+	// mostChosen is for how many tenants a recall is a run for them alone. More are found
+	// by a walk through all.
+	mostChosen = 1000
 )
 
 // recall is what is known of placeholders from one look to the next. Rotations that
@@ -27,6 +27,7 @@ type recall struct {
 	away  time.Time // since when no gateway was seen alive; zero while one is
 	given bool      // everyone was given a token since
 	last  int       // placeholders, at the last look
+	only  []int64   // the tenants to recall; nil for everyone
 }
 
 // gone tells whether no gateway has been alive for the grace, and whether everyone was
@@ -51,6 +52,19 @@ func (c *recall) gave() {
 	c.given = true
 }
 
+// choose notes whom to recall.
+func (c *recall) choose(ids []int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.only = ids
+}
+
+func (c *recall) chosen() []int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.only
+}
+
 // Stranded says why tenants for whom Zync may hold a placeholder need live tokens now;
 // it is empty if none do. It is to be asked once a minute, also by a standby, which then
 // knows when a gateway was last alive.
@@ -68,6 +82,7 @@ func (r *Rotation) Stranded(ctx context.Context) (why string, err error) {
 	now := r.o.Now()
 	alive := slices.ContainsFunc(known, func(g ledger.Gateway) bool { return g.Alive(now) })
 	gone, given := r.recall.gone(alive, n)
+	r.recall.choose(nil)
 	switch {
 	case !r.o.Placeholder:
 		why = "placeholders are no longer asked for"
@@ -81,8 +96,12 @@ func (r *Rotation) Stranded(ctx context.Context) (why string, err error) {
 	if n == 0 {
 		return "", nil
 	}
-	if some, err := r.recallable(ctx); err != nil || !some {
+	ids, err := r.recallable(ctx)
+	if err != nil || len(ids) == 0 {
 		return "", err
+	}
+	if n <= mostChosen {
+		r.recall.choose(ids)
 	}
 	return why, nil
 }
@@ -102,25 +121,25 @@ func (r *Rotation) observe(ctx context.Context) (known []ledger.Gateway, placeho
 	return known, placeholders, nil
 }
 
-// recallable tells whether a tenant with a placeholder can be given a token. It forgets
-// tenants that no longer exist.
-func (r *Rotation) recallable(ctx context.Context) (bool, error) {
-	ids, err := r.o.Placeholders.SomePlaceholders(ctx, mostAsked)
+// recallable returns some of the tenants with a placeholder that can be given a token. It
+// forgets tenants that no longer exist.
+func (r *Rotation) recallable(ctx context.Context) (owned []int64, err error) {
+	ids, err := r.o.Placeholders.SomePlaceholders(ctx, mostChosen)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	rows, err := rowsOf(ctx, r.o.Tenants, ids)
 	if err != nil {
-		return false, fmt.Errorf("look up tenants with a placeholder: %w", err)
+		return nil, fmt.Errorf("look up tenants with a placeholder: %w", err)
 	}
 	var deleted []int64
-	owned := false
 	for _, id := range ids {
-		row, found := rows[id]
-		if !found {
+		switch row, found := rows[id]; {
+		case !found:
 			deleted = append(deleted, id)
+		case row.OwnerID.Valid:
+			owned = append(owned, id)
 		}
-		owned = owned || row.OwnerID.Valid
 	}
 	return owned, r.o.Placeholders.ForgetPlaceholders(ctx, deleted)
 }
@@ -132,11 +151,12 @@ func (r *Rotation) MayBeOut() bool {
 	return r.o.Placeholder || r.recall.last > 0
 }
 
-// Recall returns a rotation that gives a live token to everyone for whom Zync may hold a
-// placeholder, and to whoever was not served in the window.
+// Recall returns a rotation that gives a live token to those whom the last [Stranded] has
+// found: a few tenants with a placeholder, or all of them and whoever was not served in the
+// window.
 func (r *Rotation) Recall() tasks.Task {
 	o := r.o
-	o.Placeholder = false
+	o.Placeholder, o.Only = false, r.recall.chosen()
 	back := New(o)
 	back.zync, back.patience, back.memory, back.said = r.zync, r.patience, r.memory, r.said
 	return recalling{back, r.recall}
@@ -151,7 +171,7 @@ type recalling struct {
 // Run implements [tasks.Task].
 func (r recalling) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) {
 	result, err := r.Rotation.Run(ctx, run)
-	if err == nil && result.Complete {
+	if err == nil && result.Complete && !result.Chosen {
 		r.shared.gave()
 	}
 	return result, err
