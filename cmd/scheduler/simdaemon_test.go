@@ -145,7 +145,7 @@ func TestPlaceholdersWhileRedisIsAway(t *testing.T) {
 		w.redis.Refuse(errRefused)
 		with.end(true)
 		w.procs = w.procs[1:]
-		time.Sleep(12 * time.Minute)
+		time.Sleep(20 * time.Minute) // the lease, and five minutes
 		if n := holding(); n != 0 {
 			t.Errorf("Zync holds %d placeholders that nobody replaces", n)
 		}
