@@ -112,7 +112,8 @@ func (j *Janitor) served(ctx context.Context, page []db.StaleToken, now time.Tim
 }
 
 // triage separates the tokens to delete from those to keep. Expired ones are deleted.
-// Legacy ones are deleted if their tenant certainly has a newer one.
+// Legacy ones are deleted if their tenant certainly has a newer one, or a placeholder: what
+// Zync held before is gone.
 func triage(page []db.StaleToken, served map[int64]time.Time) (expired int, legacy []int64, kept int) {
 	for _, token := range page {
 		at := served[token.TenantID.Int64]

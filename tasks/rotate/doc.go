@@ -11,6 +11,10 @@
 // Zync is in trouble, [share] how much time failing tenants may take, and [memory]
 // what one run leaves to the next.
 //
+// With placeholders, a run pushes a fixed text in place of tokens as long as a gateway
+// between Zync and Porta puts working tokens into Zync's requests; see placeholder.go. If
+// none does any more, [Rotation.Recall] gives everyone a token.
+//
 // On failure: a tenant that fails alone has a few tries and costs the others
 // nothing; the run ends without an error and a later run tries that tenant again.
 // A Zync that fails for everyone stops the minting, so that an outage costs a
