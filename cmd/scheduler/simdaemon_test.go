@@ -121,43 +121,76 @@ func TestThousandsOfWindowsLeaveNothing(t *testing.T) {
 // Once Redis is back, and a gateway carries, the next window's run pushes placeholders.
 func TestPlaceholdersWhileRedisIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := begin(t, 0, simWeek)
-		w.zync.Set(fair)
-		w.placing, w.serving = true, true
-		with := w.boot(0)
-		w.serving = false
-		w.procs = []*simProc{with, w.boot(0)}
-		holding := func() (n int) {
-			for _, id := range w.porta.Tenants() {
-				if w.zync.Holds(id) == placeholderDigest {
-					n++
-				}
-			}
-			return n
-		}
-		time.Sleep(time.Minute)
-		with.gateway.Carry()
-		time.Sleep(70 * time.Minute)
-		if n := holding(); n != 4 {
-			t.Fatalf("Zync holds %d placeholders, want 4", n)
-		}
+		w, with := beginPlacing(t)
 		time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(65 * time.Minute)))
 		w.redis.Refuse(errRefused)
 		with.end(true)
 		w.procs = w.procs[1:]
 		time.Sleep(20 * time.Minute) // the lease, and five minutes
-		if n := holding(); n != 0 {
-			t.Errorf("Zync holds %d placeholders that nobody replaces", n)
-		}
+		w.holdsPlaceholders(0)
 		w.serving = true
 		w.redis.Heal()
 		w.procs = append(w.procs, w.boot(0))
 		time.Sleep(time.Minute)
 		w.procs[1].gateway.Carry()
 		time.Sleep(65 * time.Minute)
-		if n := holding(); n != 4 {
-			t.Errorf("Zync holds %d placeholders in the window after, want 4", n)
-		}
+		w.holdsPlaceholders(4)
 		w.close(t)
 	})
+}
+
+// TestPlaceholdersBetweenTwoOutages: without Redis a daemon has served everyone in this
+// window, and with Redis placeholders were pushed since. Alone again, it serves everyone
+// again.
+func TestPlaceholdersBetweenTwoOutages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, with := beginPlacing(t)
+		at := func(minute time.Duration) {
+			time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(minute * time.Minute)))
+		}
+		at(50)
+		w.redis.Refuse(errRefused)
+		at(60 + 20)
+		w.holdsPlaceholders(0)
+		w.redis.Heal()
+		at(30)
+		w.holdsPlaceholders(4)
+		w.redis.Refuse(errRefused)
+		with.end(true)
+		w.procs = w.procs[1:]
+		at(58)
+		w.holdsPlaceholders(0)
+		w.redis.Heal()
+		w.close(t)
+	})
+}
+
+// beginPlacing is a world of two schedulers, one of which serves a gateway that carries.
+// Zync holds placeholders.
+func beginPlacing(t *testing.T) (w *simWorld, with *simProc) {
+	t.Helper()
+	w = begin(t, 0, simWeek)
+	w.zync.Set(fair)
+	w.placing, w.serving = true, true
+	with = w.boot(0)
+	w.serving = false
+	w.procs = []*simProc{with, w.boot(0)}
+	time.Sleep(time.Minute)
+	with.gateway.Carry()
+	time.Sleep(70 * time.Minute)
+	w.holdsPlaceholders(4)
+	return w, with
+}
+
+// holdsPlaceholders checks for how many tenants Zync holds one.
+func (w *simWorld) holdsPlaceholders(want int) {
+	n := 0
+	for _, id := range w.porta.Tenants() {
+		if w.zync.Holds(id) == placeholderDigest {
+			n++
+		}
+	}
+	if n != want {
+		w.problem("Zync holds %d placeholders, want %d", n, want)
+	}
 }

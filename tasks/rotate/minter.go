@@ -260,18 +260,3 @@ func (m *minter) revoke(ctx context.Context, out *ended) error {
 	out.left.revokes = out.left.revokes[n:]
 	return nil
 }
-
-// revokeAll ends all tokens of tenants who were given a placeholder. The gateways notice
-// and mint.
-func (m *minter) revokeAll(ctx context.Context, batch []*token, out *ended) error {
-	accounts := make([]int64, len(batch))
-	for i, t := range batch {
-		accounts[i] = t.tenant.ID
-	}
-	if _, err := m.writer.RevokeAll(ctx, accounts); err != nil {
-		m.dropLost(err)
-		return err
-	}
-	out.left.revokes = out.left.revokes[len(batch):]
-	return nil
-}

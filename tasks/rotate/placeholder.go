@@ -141,6 +141,21 @@ func (m *minter) place(ctx context.Context, batch []planned, out *minted) error 
 	return nil
 }
 
+// revokeAll ends all tokens of tenants who were given a placeholder. The gateways notice
+// and mint.
+func (m *minter) revokeAll(ctx context.Context, batch []*token, out *ended) error {
+	accounts := make([]int64, len(batch))
+	for i, t := range batch {
+		accounts[i] = t.tenant.ID
+	}
+	if _, err := m.writer.RevokeAll(ctx, accounts); err != nil {
+		m.dropLost(err)
+		return err
+	}
+	out.left.revokes = out.left.revokes[len(batch):]
+	return nil
+}
+
 // abandon ends a pass that no other tenant is to be served by. Who was given a
 // placeholder is on record.
 func (e *engine) abandon(ctx context.Context) {

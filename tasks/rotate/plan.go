@@ -210,7 +210,8 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 		return nil, err
 	}
 	for i := range done {
-		done[i] = done[i] && !p.o.Force && !(p.pass.recalls && !held[i].IsZero())
+		recalled := p.pass.recalls && !held[i].IsZero()
+		done[i] = done[i] && !p.o.Force && !recalled
 	}
 	wanted := ids[:0]
 	for i, tenant := range tenants {
