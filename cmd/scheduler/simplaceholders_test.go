@@ -36,6 +36,10 @@ const lockedOutFor = 20 * time.Minute
 // The world looks once a minute.
 const placedFor = 2 * time.Minute
 
+// pausedFor is the longest pause between two tries of a tenant that fails alone: it is tried
+// again after 1, 2, 4, 8 and 16 minutes, and with six tokens, and then in the next window.
+const pausedFor = 30 * time.Minute
+
 var placeholderDigest = porta.Digest(rotate.Placeholder)
 
 // serve gives a new process its part in what the world is told.
@@ -114,7 +118,7 @@ func (w *simWorld) replaced(tenant int64) bool {
 	}
 	since := later(later(w.bare, w.since[tenant]), w.upset)
 	if sick := w.alone[tenant]; sick != nil {
-		since = later(since, sick.till.Add(16*time.Minute)) // the longest pause between its tries
+		since = later(since, sick.till.Add(pausedFor))
 	}
 	return time.Since(since) < lockedOutFor
 }
