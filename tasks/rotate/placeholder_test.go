@@ -238,6 +238,37 @@ func TestBackToTokens(t *testing.T) {
 	})
 }
 
+// TestRedisForgetsAPlaceholder: one tenant fails on the way back, and Redis forgets that
+// Zync holds its placeholder. The process does not.
+func TestRedisForgetsAPlaceholder(t *testing.T) {
+	atTheWindow(t, 20, func(t *testing.T, w *world) {
+		t.Helper()
+		w.withPlaceholders()
+		w.rotate(rotate.New(w.o))
+		time.Sleep(5 * time.Minute)
+		w.zync.Answer(func(tenant int64) int {
+			if tenant == 4 {
+				return 422
+			}
+			return 0
+		})
+		w.o.Placeholder = false
+		rotation := rotate.New(w.o)
+		w.expect(w.rotate(rotation), map[string]int{"delivered": 19, "failed": 1})
+		for _, flush := range []func(){func() {}, w.redis.Flush} {
+			flush()
+			if _, err := rotation.Stranded(t.Context()); err != nil || !rotation.MayBeOut() {
+				t.Errorf("a placeholder is out, and not known to be; %v", err)
+			}
+		}
+		w.zync.Answer(nil)
+		w.rotate(rotation)
+		if _, err := rotation.Stranded(t.Context()); err != nil || rotation.MayBeOut() {
+			t.Errorf("everyone has a token, and placeholders may be out; %v", err)
+		}
+	})
+}
+
 // TestStranded: placeholders that nobody replaces any more are noticed, after a grace.
 func TestStranded(t *testing.T) {
 	// looks looks each minute, as the daemon does, and returns after how long tenants were

@@ -26,7 +26,7 @@ type recall struct {
 	mu    sync.Mutex
 	away  time.Time // since when no gateway was seen alive; zero while one is
 	given bool      // everyone was given a token since
-	last  int       // placeholders, at the last look
+	out   bool      // placeholders were seen, and not everyone was given a token since
 	only  []int64   // the tenants to recall; nil for everyone
 }
 
@@ -35,7 +35,7 @@ type recall struct {
 func (c *recall) gone(alive bool, placeholders int) (gone, given bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = placeholders
+	c.out = c.out || placeholders > 0
 	switch {
 	case alive:
 		c.away, c.given = time.Time{}, false
@@ -50,6 +50,14 @@ func (c *recall) gave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.given = true
+}
+
+// gaveAll notes that everyone was given a token, without exception. Redis may have lost
+// who was given a placeholder, so that it knows of none means less.
+func (c *recall) gaveAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out = false
 }
 
 // choose notes whom to recall.
@@ -148,7 +156,7 @@ func (r *Rotation) recallable(ctx context.Context) (owned []int64, err error) {
 func (r *Rotation) MayBeOut() bool {
 	r.recall.mu.Lock()
 	defer r.recall.mu.Unlock()
-	return r.o.Placeholder || r.recall.last > 0
+	return r.o.Placeholder || r.recall.out
 }
 
 // Recall returns a rotation that gives a live token to those whom the last [Stranded] has
@@ -158,21 +166,18 @@ func (r *Rotation) Recall() tasks.Task {
 	o := r.o
 	o.Placeholder, o.Only = false, r.recall.chosen()
 	back := New(o)
-	back.zync, back.patience, back.memory, back.said = r.zync, r.patience, r.memory, r.said
-	return recalling{back, r.recall}
+	back.zync, back.patience, back.memory, back.said, back.recall = r.zync, r.patience, r.memory, r.said, r.recall
+	return recalling{back}
 }
 
 // recalling is a rotation after which everyone has a token.
-type recalling struct {
-	*Rotation
-	shared *recall
-}
+type recalling struct{ *Rotation }
 
 // Run implements [tasks.Task].
 func (r recalling) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) {
 	result, err := r.Rotation.Run(ctx, run)
 	if err == nil && result.Complete && !result.Chosen {
-		r.shared.gave()
+		r.recall.gave()
 	}
 	return result, err
 }

@@ -130,9 +130,11 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	if r.o.DryRun {
 		return r.dryRun(ctx, run, first)
 	}
+	last := first
 	tally, result, err := r.walk(ctx, run, first)
 	if errors.Is(err, errWithheld) {
-		tally, result, err = r.walk(ctx, run, pass{recalls: true})
+		last = pass{recalls: true}
+		tally, result, err = r.walk(ctx, run, last)
 	}
 	if tally == nil {
 		return result, err
@@ -143,6 +145,9 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	}
 	tally.logAtRisk(run.Log, r.o.Now(), r.o.TTL)
 	r.logStrays(ctx, run)
+	if last.recalls && result.Complete && !result.Chosen && result.Failed == 0 {
+		r.recall.gaveAll()
+	}
 	_, _, _ = r.observe(ctx) // for the metrics; the next look tries again
 	if r.o.Placeholders == nil && result.Complete {
 		r.o.Metrics.placed(0, false) // without Redis, everyone was given a token
