@@ -152,6 +152,21 @@ func (r *Rotation) recallable(ctx context.Context) (owned []int64, err error) {
 	return owned, r.o.Placeholders.ForgetPlaceholders(ctx, deleted)
 }
 
+// noteRecall notes what a run's end says of placeholders.
+func (r *Rotation) noteRecall(ctx context.Context, what pass, result tasks.Result) {
+	everyone := result.Complete && !result.Chosen
+	if what.recalls && everyone && result.Failed == 0 {
+		r.recall.gaveAll()
+	}
+	if r.o.Placeholders == nil {
+		if everyone {
+			r.o.Metrics.placed(result.Failed, false) // the others were given a token
+		}
+		return
+	}
+	_, _, _ = r.observe(ctx) // for the metrics; the next look tries again
+}
+
 // MayBeOut tells whether Zync may hold placeholders, as far as this process knows.
 func (r *Rotation) MayBeOut() bool {
 	r.recall.mu.Lock()

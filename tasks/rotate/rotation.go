@@ -126,15 +126,14 @@ func (*Rotation) Nothing() tasks.Result { return newTally().result() }
 
 // Run implements [tasks.Task].
 func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) {
-	first := r.firstPass(ctx, run.Log)
+	what := r.firstPass(ctx, run.Log)
 	if r.o.DryRun {
-		return r.dryRun(ctx, run, first)
+		return r.dryRun(ctx, run, what)
 	}
-	last := first
-	tally, result, err := r.walk(ctx, run, first)
+	tally, result, err := r.walk(ctx, run, what)
 	if errors.Is(err, errWithheld) {
-		last = pass{recalls: true}
-		tally, result, err = r.walk(ctx, run, last)
+		what = pass{recalls: true}
+		tally, result, err = r.walk(ctx, run, what)
 	}
 	if tally == nil {
 		return result, err
@@ -145,13 +144,7 @@ func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error)
 	}
 	tally.logAtRisk(run.Log, r.o.Now(), r.o.TTL)
 	r.logStrays(ctx, run)
-	if last.recalls && result.Complete && !result.Chosen && result.Failed == 0 {
-		r.recall.gaveAll()
-	}
-	_, _, _ = r.observe(ctx) // for the metrics; the next look tries again
-	if r.o.Placeholders == nil && result.Complete {
-		r.o.Metrics.placed(0, false) // without Redis, everyone was given a token
-	}
+	r.noteRecall(ctx, what, result)
 	return result, err
 }
 
