@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,18 +21,43 @@ import (
 // gate is a gateway as Redis knows it.
 type gate struct {
 	*sim.Ledger
-	t       *testing.T
+
+	mu      sync.Mutex
 	alive   bool
 	request time.Time
 	err     error // of a Redis that does not answer for it
 }
 
+// set changes the gateway.
+func (g *gate) set(change func(g *gate)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change(g)
+}
+
+// dies ends it without a word.
+func (g *gate) dies() { g.set(func(g *gate) { g.alive = false }) }
+
+// fails has Redis say nothing of it.
+func (g *gate) fails() { g.set(func(g *gate) { g.err = errors.New("away") }) }
+
+// speak says that it serves.
+func (g *gate) speak() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.alive {
+		_ = g.RecordGateway(context.Background(), ledger.Gateway{By: "a:1", LastRequest: g.request}, time.Now())
+	}
+}
+
 // withPlaceholders has a world's rotation push placeholders, and returns a gateway that
 // carries. It speaks every ten seconds, as a daemon does.
 func (w *world) withPlaceholders() *gate {
-	g := &gate{Ledger: sim.NewLedger(w.redis), t: w.t, alive: true, request: time.Now()}
+	g := &gate{Ledger: sim.NewLedger(w.redis), alive: true, request: time.Now()}
 	w.o.Placeholder, w.o.Placeholders = true, g
 	w.o.Gateways = func(ctx context.Context) ([]ledger.Gateway, error) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		if g.err != nil {
 			return nil, g.err
 		}
@@ -43,9 +69,7 @@ func (w *world) withPlaceholders() *gate {
 		tick := time.NewTicker(ledger.GatewayEvery)
 		defer tick.Stop()
 		for {
-			if g.alive {
-				_ = g.RecordGateway(context.Background(), ledger.Gateway{By: "a:1", LastRequest: g.request}, time.Now())
-			}
+			g.speak()
 			select {
 			case <-tick.C:
 			case <-w.t.Context().Done():
@@ -60,7 +84,7 @@ func (w *world) withPlaceholders() *gate {
 
 // stops is a gateway that ends cleanly.
 func (g *gate) stops() {
-	g.alive = false
+	g.dies()
 	_ = g.RemoveGateway(context.Background(), "a:1")
 }
 
@@ -115,7 +139,7 @@ func TestPlaceholders(t *testing.T) {
 		for range 30 * 60 { // more than a token's life
 			time.Sleep(time.Minute)
 			if time.Now().Minute() == 0 {
-				g.request = time.Now()
+				g.set(func(g *gate) { g.request = time.Now() })
 				w.rotate(rotation)
 			}
 			lost, err := rotation.Lost(t.Context())
@@ -144,18 +168,18 @@ func TestPlaceholdersAreWithheld(t *testing.T) {
 	}{
 		"no gateway": {(*gate).stops, "no gateway is alive"},
 		"a gateway that died": {func(g *gate) {
-			g.alive = false
+			g.dies()
 			time.Sleep(time.Minute)
 		}, "no gateway is alive"},
 		"a gateway that Zync has not asked": {func(g *gate) {
-			g.request = time.Time{}
+			g.set(func(g *gate) { g.request = time.Time{} })
 			time.Sleep(11 * time.Second)
 		}, "no gateway has carried a request"},
 		"a gateway that Zync asks no more": {func(g *gate) {
-			g.request = time.Now().Add(-25 * time.Hour)
+			g.set(func(g *gate) { g.request = time.Now().Add(-25 * time.Hour) })
 			time.Sleep(11 * time.Second)
 		}, "no gateway has carried a request"},
-		"Redis does not know": {func(g *gate) { g.err = errors.New("away") }, "Redis does not say"},
+		"Redis does not know": {(*gate).fails, "Redis does not say"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			atTheWindow(t, 20, func(t *testing.T, w *world) {
@@ -175,8 +199,8 @@ func TestPlaceholdersAreWithheld(t *testing.T) {
 // given a placeholder in this run.
 func TestTheGatewayEndsInMidRun(t *testing.T) {
 	for name, happens := range map[string]func(g *gate){
-		"it stops": (*gate).stops, "it dies": func(g *gate) { g.alive = false },
-		"Redis goes away for it": func(g *gate) { g.err = errors.New("away") },
+		"it stops": (*gate).stops, "it dies": (*gate).dies,
+		"Redis goes away for it": (*gate).fails,
 	} {
 		for _, force := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
@@ -207,8 +231,8 @@ func TestRedisMissesAnAnswer(t *testing.T) {
 		t.Helper()
 		g := w.withPlaceholders()
 		w.o.Rate = 5
-		time.AfterFunc(10*time.Second, func() { g.err = errors.New("away") })
-		time.AfterFunc(15*time.Second, func() { g.err = nil })
+		time.AfterFunc(10*time.Second, g.fails)
+		time.AfterFunc(15*time.Second, func() { g.set(func(g *gate) { g.err = nil }) })
 		w.expect(w.rotate(rotate.New(w.o)), map[string]int{"delivered": 200, "minted": 0})
 	})
 }
@@ -312,7 +336,7 @@ func TestStranded(t *testing.T) {
 	}
 	stranded(t, "the gateway dies", func(t *testing.T, w *world, g *gate, r *rotate.Rotation) {
 		t.Helper()
-		g.alive = false
+		g.dies()
 		if after := looks(t, r, time.Hour); after < 2*time.Minute || after > 4*time.Minute {
 			t.Errorf("noticed after %s, want the grace and little more", after)
 		}
@@ -326,7 +350,7 @@ func TestStranded(t *testing.T) {
 		t.Helper()
 		for range 3 {
 			g.stops()
-			time.AfterFunc(90*time.Second, func() { g.alive = true })
+			time.AfterFunc(90*time.Second, func() { g.set(func(g *gate) { g.alive = true }) })
 			if after := looks(t, r, 5*time.Minute); after != 0 {
 				t.Errorf("stranded after %s, though the gateway came back", after)
 			}
@@ -334,7 +358,7 @@ func TestStranded(t *testing.T) {
 	})
 	stranded(t, "Zync asks no more", func(t *testing.T, w *world, g *gate, r *rotate.Rotation) {
 		t.Helper()
-		g.request = time.Now().Add(-24 * time.Hour)
+		g.set(func(g *gate) { g.request = time.Now().Add(-24 * time.Hour) })
 		if after := looks(t, r, 30*time.Minute); after != 0 {
 			t.Errorf("stranded after %s: this is the next window's", after)
 		}
