@@ -1,0 +1,79 @@
+package daemon
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/token-scheduler/token-scheduler/tasks"
+)
+
+// recalls are tokens of which none is lost, and tenants who are stranded from a time on
+// until a recall has served all of them.
+type recalls struct {
+	Tokens
+	from   time.Time
+	result tasks.Result
+	err    error
+	ran    []time.Time
+	served bool
+}
+
+func (*recalls) Lost(context.Context) ([]int64, error) { return nil, nil }
+func (*recalls) MayBeOut() bool                        { return false }
+
+func (r *recalls) Stranded(context.Context) (string, error) {
+	if r.served || time.Now().Before(r.from) {
+		return "", nil
+	}
+	return "no gateway is alive", nil
+}
+
+func (r *recalls) Recall() tasks.Task { return r }
+func (*recalls) Name() string         { return tasks.Rotate }
+func (*recalls) Nothing() tasks.Result {
+	return tasks.Result{}
+}
+
+func (r *recalls) Run(context.Context, tasks.Run) (tasks.Result, error) {
+	r.ran = append(r.ran, time.Now())
+	r.served = r.err == nil && r.result.Failed == 0
+	return r.result, r.err
+}
+
+// TestStrandedTenantsAreRecalled: within a minute, once if all are served, with longer and
+// longer pauses for those that fail, and each minute while nobody is reached.
+func TestStrandedTenantsAreRecalled(t *testing.T) {
+	for name, c := range map[string]struct {
+		result      tasks.Result
+		err         error
+		least, most int // recalls within an hour
+	}{
+		"all are served": {tasks.Result{Done: 3, Complete: true}, nil, 1, 1},
+		"one fails":      {tasks.Result{Done: 2, Failed: 1, Complete: true}, nil, 5, 7},
+		"Zync is away":   {tasks.Result{}, errBoom, 50, 61},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newTestDaemon(t, deaf{tasks.Rotate, time.Second, 1, nil}, deaf{tasks.Janitor, time.Second, 0, nil})
+				stranded := &recalls{from: time.Now().Add(10*time.Minute + 5*time.Second), result: c.result, err: c.err}
+				d.o.Tokens = stranded
+				drain, ended := make(chan struct{}), make(chan struct{})
+				go func() {
+					defer close(ended)
+					d.Run(t.Context(), drain)
+				}()
+				time.Sleep(time.Until(stranded.from) + time.Hour)
+				close(drain)
+				<-ended
+				if n := len(stranded.ran); n < c.least || n > c.most {
+					t.Fatalf("%d recalls, want %d to %d", n, c.least, c.most)
+				}
+				if after := stranded.ran[0].Sub(stranded.from); after > lookEvery+2*Beat {
+					t.Errorf("recalled after %s", after)
+				}
+			})
+		})
+	}
+}
