@@ -236,7 +236,7 @@ func TestRulesAndDashboardAskForMetricsThatExist(t *testing.T) {
 	d.stops()
 }
 
-var variable = regexp.MustCompile(`(?m)(?:^Environment=|- name: |- )([A-Z][A-Z0-9_]+)(?:=|$)`)
+var variable = regexp.MustCompile(`(?m)(?:^#|^Environment=|- name: |- \{name: |- )([A-Z][A-Z0-9_]+)(?:=|,|$)`)
 
 // TestDeploymentsSetVariablesThatExist: no unit and no manifest sets a variable that
 // the program does not read.

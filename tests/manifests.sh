@@ -35,7 +35,7 @@ build with-gateway daemon gateway monitoring
 build cronjob cronjob monitoring-cronjob tls-mysql tls-redis
 
 # The commands of the chapter in docs/operations.md, as they are printed.
-cp -R "$out/deploy/kubernetes/daemon" "$out/deploy/kubernetes/documented"
+cp -R deploy/kubernetes/daemon "$out/deploy/kubernetes/documented"
 awk '/^## /{inside = /^## Kubernetes/} inside && /^    kustomize /' docs/operations.md >"$out/commands"
 [ "$(wc -l <"$out/commands")" -ge 5 ] || fail "the chapter has few commands: $(cat "$out/commands")"
 (cd "$out/deploy/kubernetes/documented" && PATH="$(dirname "$kustomize"):$PATH" sh -e "$out/commands")
