@@ -163,13 +163,15 @@ func TestPageShowsWhoFails(t *testing.T) {
 		must(t, chromedp.Do(tab, chromedp.Navigate(leader.address())))
 		type shape struct {
 			Bars, Times, Links int
+			Cut                int // tables that are wider than the page
 			Scroll, Width      int
 		}
 		page, err := chromedp.Run(tab, chromedp.Evaluate[shape](`({Bars: document.querySelectorAll("#picture rect.served").length,
  Times: document.querySelectorAll("#tenants time[title$=UTC]").length, Links: document.querySelectorAll('a[href="status"], a[href="metrics"], #problems a[href*=runbook]').length,
+ Cut: [...document.querySelectorAll(".scroll")].filter(e => e.scrollWidth > e.clientWidth).length,
  Scroll: document.documentElement.scrollWidth, Width: document.documentElement.clientWidth})`))
 		must(t, err)
-		if page.Bars < 1 || page.Times < 6 || page.Links < 4 || page.Scroll > page.Width {
+		if page.Bars < 1 || page.Times < 6 || page.Links < 4 || page.Cut > 0 || page.Scroll > page.Width {
 			t.Errorf("%s: %+v", name, page)
 		}
 	}
