@@ -81,7 +81,11 @@ func nextSteps(report tasks.Report) (steps []string) {
 	}
 	for _, count := range report.Result.Counts {
 		if count.Name == "no_owner" && count.N > 0 {
-			steps = append(steps, fmt.Sprintf("tenants without an owner: %d; give each an admin in Porta; the log names them", count.N))
+			names := "; the log names them"
+			if report.DryRun {
+				names = "" // it logs nothing about tenants
+			}
+			steps = append(steps, fmt.Sprintf("tenants without an owner: %d; give each an admin in Porta%s", count.N, names))
 		}
 	}
 	return steps
