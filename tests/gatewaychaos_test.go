@@ -34,9 +34,9 @@ type gatewayChaos struct {
 	stray    int             // requests with one of them
 }
 
-// TestGatewayInChaos: everything between Zync, gateways, MySQL, Redis and Porta fails,
-// tokens are revoked, the password of MySQL changes, and daemons restart, while Zync
-// asks. Nothing is deleted without a witness, every request is answered in time, and what
+// TestGatewayInChaos: placeholders are pushed. Everything between Zync, gateways, MySQL,
+// Redis and Porta fails, tokens are revoked, the password of MySQL changes, and daemons
+// restart, while Zync asks. Nothing is deleted without a witness, every request is answered in time, and what
 // Zync holds never reaches Porta.
 func TestGatewayInChaos(t *testing.T) {
 	t.Parallel()
@@ -47,6 +47,8 @@ func TestGatewayInChaos(t *testing.T) {
 		must(t, err)
 	}
 	c := newGatewayChaos(t)
+	c.serves()
+	eventually(t, "placeholder at Zync", func() bool { return c.withPlaceholder() > 0 })
 	ctx, stop := context.WithTimeout(t.Context(), lasts)
 	defer stop()
 	front := c.toxics["gateway"].proxy.Listen
@@ -85,6 +87,7 @@ func newGatewayChaos(t *testing.T) *gatewayChaos {
 	addresses := []string{freeAddress(t), freeAddress(t)}
 	for _, address := range addresses {
 		env := maps.Clone(c.gatewayWorld.env)
+		env["ROTATE_SCHEDULE"], env["PUSH"] = "@every 5s", "placeholder"
 		env["DATABASE_URL"], env["DATABASE_URL_FILE"], env["GATEWAY_LISTEN_ADDRESS"] = "", c.file.path, address
 		c.env = append(c.env, env)
 		d := c.start(env)

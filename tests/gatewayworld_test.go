@@ -56,7 +56,7 @@ func newGatewayWorld(t *testing.T, tenants int) *gatewayWorld {
 func (w *gatewayWorld) searchForTokens() {
 	secrets := map[string]bool{placeholder: true, base64.StdEncoding.EncodeToString([]byte(":" + placeholder)): true}
 	for _, r := range w.api.Asked() {
-		if r.Token == placeholder {
+		if r.Token == placeholder || r.Token == "zync" {
 			w.t.Error("what Zync holds has reached Porta")
 			return
 		}
