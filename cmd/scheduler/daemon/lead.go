@@ -56,7 +56,7 @@ func (d *Daemon) lead(lease tasks.Lease, drain <-chan struct{}) (aside bool) {
 // if the daemon should step aside.
 func (d *Daemon) watch(t *term, drain <-chan struct{}) (aside bool) {
 	for {
-		if d.rotate.nobodyFor() > stepAsideAfter {
+		if d.rotate.nobodyFor() > stepAsideAfter && !d.lookout.atWork() { // its run may reach somebody
 			return true
 		}
 		t.startDue()

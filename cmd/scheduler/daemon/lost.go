@@ -45,10 +45,13 @@ type lookout struct {
 	recalls  int       // that have, in a row
 }
 
+// atWork is true during a look and the runs that it begins.
+func (l *lookout) atWork() bool { return l.ended != nil && !closed(l.ended) }
+
 // lookForLost looks for lost tokens if it is time to, beside the loop.
 func (d *Daemon) lookForLost(t *term) {
 	l := &d.lookout
-	if d.o.Tokens == nil || d.rotate.atWork() || time.Since(l.at) < lookEvery || (l.ended != nil && !closed(l.ended)) {
+	if d.o.Tokens == nil || d.rotate.atWork() || time.Since(l.at) < lookEvery || l.atWork() {
 		return
 	}
 	l.at, l.ended = time.Now(), make(chan struct{})

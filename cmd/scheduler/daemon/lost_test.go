@@ -16,6 +16,7 @@ type recalls struct {
 	from   time.Time
 	result tasks.Result
 	err    error
+	takes  time.Duration
 	ran    []time.Time
 	served bool
 }
@@ -38,6 +39,7 @@ func (*recalls) Nothing() tasks.Result {
 
 func (r *recalls) Run(context.Context, tasks.Run) (tasks.Result, error) {
 	r.ran = append(r.ran, time.Now())
+	time.Sleep(r.takes)
 	r.served = r.err == nil && r.result.Failed == 0
 	return r.result, r.err
 }
@@ -74,6 +76,33 @@ func TestStrandedTenantsAreRecalled(t *testing.T) {
 					t.Errorf("recalled after %s", after)
 				}
 			})
+		})
+	}
+}
+
+// TestNobodyStepsAsideFromARecall: it is at work when the schedule's runs have reached
+// nobody for a quarter of an hour, and reaches somebody.
+func TestNobodyStepsAsideFromARecall(t *testing.T) {
+	for done, want := range map[int]bool{0: true, 2: false} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newTestDaemon(t, deaf{tasks.Rotate, time.Second, 0, errBoom}, deaf{tasks.Janitor, time.Second, 0, nil})
+			stranded := &recalls{from: time.Now().Add(10 * time.Minute), takes: 10 * time.Minute, result: tasks.Result{Done: done, Complete: true}}
+			d.o.Tokens = stranded
+			drain, ended, aside := make(chan struct{}), make(chan struct{}), false
+			go func() {
+				defer close(ended)
+				d.Run(t.Context(), drain)
+			}()
+			time.Sleep(time.Second)
+			for range 25 * 60 {
+				time.Sleep(time.Second)
+				aside = aside || d.Role() != leads
+			}
+			close(drain)
+			<-ended
+			if aside != want {
+				t.Errorf("the recall reached %d: stepped aside %t, want %t", done, aside, want)
+			}
 		})
 	}
 }
