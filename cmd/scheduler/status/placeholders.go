@@ -16,7 +16,8 @@ type Placeholders struct {
 	Withheld ledger.Withheld `json:"withheld,omitempty"`
 }
 
-// placeholders reads for whom Zync may hold a placeholder, and whether a gateway carries.
+// placeholders reads for how many tenants Zync may hold a placeholder, and tells from the
+// gateways whether one carries.
 func (r *reading) placeholders(ctx context.Context, st *Status) error {
 	n, err := r.from.CountPlaceholders(ctx)
 	if err != nil {
@@ -25,11 +26,7 @@ func (r *reading) placeholders(ctx context.Context, st *Status) error {
 	if n == 0 && !r.plan.Placeholder {
 		return nil
 	}
-	known, err := r.from.Gateways(ctx)
-	if err != nil {
-		return err
-	}
-	why := ledger.Withhold(known, nil, st.Now)
+	why := ledger.Withhold(st.Gateways, nil, st.Now)
 	if r.alone() {
 		why = ledger.NotKnown
 	}
