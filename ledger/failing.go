@@ -25,7 +25,7 @@ type Failing struct {
 // Risks tells whether the tenant is at risk.
 func (a Ask) Risks(f Failing) bool {
 	if !f.Placeholder.IsZero() {
-		return !a.Carried
+		return !a.Replaced
 	}
 	return f.Delivered.Before(a.Risky)
 }

@@ -19,9 +19,9 @@ type Ask struct {
 	Since time.Time
 	// Risky is the time of the last delivery before which a tenant is at risk.
 	Risky time.Time
-	// Carried is true while a gateway carries Zync's requests. Then no tenant is at risk
-	// for whom Zync holds a placeholder; otherwise each of them is.
-	Carried bool
+	// Replaced is true while a gateway is alive. Then no tenant is at risk for whom Zync
+	// holds a placeholder; otherwise each of them is.
+	Replaced bool
 	Limit   int // of the list
 	// Match chooses those that are listed; nil lists all.
 	Match func(Failing) bool

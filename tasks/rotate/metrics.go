@@ -26,7 +26,7 @@ type Metrics struct {
 	lagging      lagging   // of the failing
 	running      int       // failing in the run that is at work, or that did not reach everyone
 	placeholders int       // at Zync, at the last look
-	carried      bool      // and a gateway carried Zync's requests
+	replaced     bool      // and a gateway was alive, which replaces them
 
 	held map[ledger.Withheld]prometheus.Gauge
 }
@@ -111,7 +111,7 @@ func (m *Metrics) atRisk() float64 {
 		if !m.oldest.IsZero() && m.oldest.Before(risky) {
 			n += m.served
 		}
-		if m.carried { // a placeholder has no life that could pass
+		if m.replaced { // a placeholder has no life that could pass
 			return max(0, n-m.placeholders)
 		}
 		return max(n, m.placeholders)
@@ -158,10 +158,10 @@ func (m *Metrics) withhold(why ledger.Withheld) {
 	}
 }
 
-// placed notes for how many tenants Zync may hold a placeholder, and whether a gateway
-// carries its requests.
-func (m *Metrics) placed(n int, carried bool) {
+// placed notes for how many tenants Zync may hold a placeholder, and whether a gateway is
+// alive that replaces it.
+func (m *Metrics) placed(n int, replaced bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.placeholders, m.carried = n, carried
+	m.placeholders, m.replaced = n, replaced
 }

@@ -125,7 +125,7 @@ func (r *Rotation) observe(ctx context.Context) (known []ledger.Gateway, placeho
 	if placeholders, err = r.o.Placeholders.CountPlaceholders(ctx); err != nil {
 		return nil, 0, err
 	}
-	r.o.Metrics.placed(placeholders, ledger.Withhold(known, nil, r.o.Now()) == ledger.Allowed)
+	r.o.Metrics.placed(placeholders, ledger.Withhold(known, nil, r.o.Now()) != ledger.NoGateway)
 	return known, placeholders, nil
 }
 

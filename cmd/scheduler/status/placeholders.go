@@ -37,9 +37,15 @@ func (r *reading) placeholders(ctx context.Context, st *Status) error {
 // carried is true while a gateway carries Zync's requests.
 func (p *Placeholders) carried() bool { return p != nil && p.Withheld == ledger.Allowed }
 
+// replaced is true while a gateway is alive, which replaces placeholders. One that has
+// carried nothing was perhaps restarted.
+func (p *Placeholders) replaced() bool {
+	return p.carried() || (p != nil && p.Withheld == ledger.NoRequest)
+}
+
 // safe is for how many tenants Zync's placeholder does.
 func (p *Placeholders) safe() int {
-	if !p.carried() {
+	if !p.replaced() {
 		return 0
 	}
 	return p.Tenants
@@ -47,7 +53,7 @@ func (p *Placeholders) safe() int {
 
 // countRisk counts the tenants at risk whose placeholder nobody replaces.
 func (p *Placeholders) countRisk(t *Tenants) {
-	if p != nil && !p.carried() {
+	if p != nil && !p.replaced() {
 		t.AtRisk = max(t.AtRisk, p.Tenants)
 	}
 	t.AtRisk = max(t.AtRisk, 0)

@@ -38,7 +38,7 @@ func (r *reading) tenant(ctx context.Context, st *Status) error {
 	if err != nil {
 		return err
 	}
-	ask := ledger.Ask{Risky: st.Now.Add(-r.plan.TokenTTL / 2), Carried: st.Placeholders.carried()}
+	ask := ledger.Ask{Risky: st.Now.Add(-r.plan.TokenTTL / 2), Replaced: st.Placeholders.replaced()}
 	held := fared.Delivery.Placeholder
 	t := &Tenant{
 		TenantID: id, LastDelivery: fared.Delivery.At, Placeholder: held,

@@ -36,7 +36,7 @@ func (r *reading) tenants(ctx context.Context, st *Status) error {
 		// A rotation that reaches everyone notes every failure anew. A tenant that failed
 		// before the last one, and not in it, no longer exists.
 		Since: rotate.LastComplete, Risky: risky, Limit: st.Query.Limit,
-		Carried: st.Placeholders.carried(),
+		Replaced: st.Placeholders.replaced(),
 	}
 	if filter := strings.ToLower(st.Query.Filter); filter != "" {
 		ask.Match = func(f ledger.Failing) bool { return r.matches(f, filter) }
