@@ -48,6 +48,9 @@ type wanted interface {
 // underLease runs a task while it holds the run lease. [ErrBusy] means that another
 // run is at work.
 func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, error) {
+	if err := r.owns(ctx); err != nil { // before it asks another Porta's run to give way
+		return task.Nothing(), err
+	}
 	lease, err := r.acquire(ctx, "run:"+task.Name(), run)
 	if errors.Is(err, locks.ErrHeld) {
 		return task.Nothing(), ErrBusy
@@ -58,9 +61,7 @@ func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, er
 	if l, can := lease.(wanted); can && r.Yields {
 		run.Yield = l.Wanted()
 	}
-	end := r.follow(lease.Context(), task.Name(), &run)
-	result, err := safely(lease.Context(), task, run)
-	end()
+	result, err := r.work(lease.Context(), task, run)
 	if cause := context.Cause(lease.Context()); err != nil && errors.Is(cause, locks.ErrLost) {
 		err = cause // whatever failed, this is why
 	}
@@ -68,6 +69,16 @@ func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, er
 		run.Log.Warn("run lease not given up; it runs out by itself", "err", releaseErr)
 	}
 	return result, err
+}
+
+// work runs a task under its lease. It asks once more whose the keys are, since the wait
+// for the lease may have been long.
+func (r *Runner) work(ctx context.Context, task Task, run Run) (Result, error) {
+	if err := r.owns(ctx); err != nil {
+		return task.Nothing(), err
+	}
+	defer r.follow(ctx, task.Name(), &run)()
+	return safely(ctx, task, run)
 }
 
 // acquire takes the run lease. If another run is at work, it waits for its end, for a

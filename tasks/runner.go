@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ type Runner struct {
 	// GivesWay tells whether the holder of a run lease gives way, from its description
 	// of itself. If it is nil, all holders do.
 	GivesWay func(holder string) bool
+	// Owns returns an error if leases and ledger are not known to belong to this
+	// program's Porta, for example [ErrOtherPorta]. If it is nil, they do.
+	Owns func(context.Context) error
 	// Yields is true for runs that give way to runs by hand.
 	Yields bool
 	// Clean makes an error printable, which may quote what a server says; nil leaves
@@ -48,7 +52,7 @@ type Runner struct {
 func (r *Runner) Run(ctx context.Context, task Task, window Window, drain <-chan struct{}) Report {
 	run := r.newRun(task, window, drain)
 	report := r.report(run, task, func() (Result, error) { return r.underLease(ctx, task, run) })
-	if report.Outcome != Busy {
+	if report.Outcome != Busy && !errors.Is(report.Err, ErrOtherPorta) { // the record is the other Porta's
 		r.record(ctx, run, report)
 	}
 	r.Metrics.ran(report)
@@ -63,7 +67,12 @@ func (r *Runner) Run(ctx context.Context, task Task, window Window, drain <-chan
 func (r *Runner) DryRun(ctx context.Context, task Task, window Window, drain <-chan struct{}) Report {
 	run := r.newRun(task, window, drain)
 	run.dry = true
-	return r.report(run, task, func() (Result, error) { return safely(ctx, task, run) })
+	return r.report(run, task, func() (Result, error) {
+		if err := r.owns(ctx); err != nil {
+			return task.Nothing(), err
+		}
+		return safely(ctx, task, run)
+	})
 }
 
 func (r *Runner) newRun(task Task, window Window, drain <-chan struct{}) Run {

@@ -116,6 +116,37 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// TestARunForAnotherPorta: it does not begin, asks nobody to give way, and is not on
+// record. If the keys change hands during the wait for the lease, it does not begin
+// either.
+func TestARunForAnotherPorta(t *testing.T) {
+	other := fmt.Errorf("%w: x", ErrOtherPorta)
+	for name, answers := range map[string][]error{"at first": {other}, "after the wait": {nil, other}} {
+		leases := &fakeLeases{}
+		r, record, _ := newRunner(leases)
+		asked, ran := 0, false
+		r.Owns = func(context.Context) error {
+			asked++
+			return answers[asked-1]
+		}
+		task := fakeTask(func(context.Context, Run) (Result, error) {
+			ran = true
+			return Result{}, nil
+		})
+		report := r.Run(t.Context(), task, Window{}, nil)
+		if report.Outcome != Failed || !errors.Is(report.Err, ErrOtherPorta) || ran || record.Last != nil {
+			t.Errorf("%s: %+v, ran %t, on record %+v", name, report, ran, record.Last)
+		}
+		if leases.released != len(answers)-1 {
+			t.Errorf("%s: the lease was released %d times", name, leases.released)
+		}
+		asked = len(answers) - 1
+		if report := r.DryRun(t.Context(), task, Window{}, nil); report.Outcome != Failed || ran {
+			t.Errorf("%s: dry run %+v", name, report)
+		}
+	}
+}
+
 func TestPanicIsAnOutcome(t *testing.T) {
 	leases := &fakeLeases{}
 	r, _, log := newRunner(leases)
