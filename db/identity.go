@@ -86,7 +86,17 @@ SELECT id, COALESCE(self_domain, '') AS host, COALESCE(CAST(created_at AS CHAR(1
 		return "", fmt.Errorf("read the master account: %w", scrub(err))
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s", master.ID, master.Host, master.Created, master.Database))
-	return printable(master.Host) + "/" + printable(master.Database) + "/" + hex.EncodeToString(sum[:])[:12], nil
+	return printable(master.Host) + "/" + printable(master.Database) + "/" + hex.EncodeToString(sum[:])[:digestLength], nil
+}
+
+// digestLength is how many characters of its digest a fingerprint ends in.
+const digestLength = 12
+
+// IsFingerprint tells whether a text has the form of a [Fingerprint].
+func IsFingerprint(text string) bool {
+	parts := strings.Split(text, "/")
+	return len(parts) == 3 && printable(parts[0]) == parts[0] && printable(parts[1]) == parts[1] &&
+		len(parts[2]) == digestLength && strings.Trim(parts[2], "0123456789abcdef") == ""
 }
 
 // printable replaces what a log or a terminal can't show.

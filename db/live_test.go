@@ -99,7 +99,15 @@ func TestFingerprint(t *testing.T) {
 		t.Helper()
 		got, err := db.Fingerprint(t.Context(), pool)
 		must(t, err)
+		if !db.IsFingerprint(got) {
+			t.Errorf("%q has not the form of a fingerprint", got)
+		}
 		return got
+	}
+	for _, text := range []string{"", "x", "master/porta", "master/porta/0123456789abc", "master/porta/0123456789zz", "m\x1b/porta/0123456789ab"} {
+		if db.IsFingerprint(text) {
+			t.Errorf("%q has the form of a fingerprint", text)
+		}
 	}
 	first := of()
 	_, err := p.DB.Exec("UPDATE accounts SET updated_at = UTC_TIMESTAMP(), state = 'x', org_name = 'y'")

@@ -154,6 +154,21 @@ func (l *Ledger) Forget(ctx context.Context, before time.Time) error {
 	return nil
 }
 
+// ForgetAll removes everything, whoever wrote it. The ledger is another Porta's, whose
+// tenants have the same ids.
+func (l *Ledger) ForgetAll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	names := []string{l.processes()}
+	for _, k := range l.keys() {
+		names = append(names, k.name)
+	}
+	if err := l.client.Unlink(ctx, names...).Err(); err != nil {
+		return fmt.Errorf("forget the ledger: %w", err)
+	}
+	return nil
+}
+
 // forget removes the old fields of a hash.
 func (l *Ledger) forget(ctx context.Context, key string, old func(field, value string) bool) error {
 	return l.scan(ctx, key, func(ctx context.Context, pairs []string) error {
