@@ -35,7 +35,8 @@ type Job struct {
 
 // Options are what a daemon works with.
 type Options struct {
-	Leases   tasks.Leases // for the leadership; runs have their own
+	Leases   tasks.Leases                // for the leadership; runs have their own
+	Owns     func(context.Context) error // see [tasks.Runner.Owns]
 	Rotate   Job
 	Janitor  Job
 	Alone    Job    // a rotation that needs no Redis
@@ -61,6 +62,7 @@ type Daemon struct {
 	away      outage   // of Redis
 	fireAlone cron.Job // runs alone in this outage
 	lookout   lookout
+	porta     porta
 	standing  *rate.Sometimes // limits the log line of a standby
 	asked     time.Time       // when a standby last read the record
 }
@@ -70,7 +72,7 @@ func New(o Options) *Daemon {
 	d := &Daemon{
 		o: o, rotate: newJob(o.Rotate, o.Now), janitor: newJob(o.Janitor, o.Now), alone: newJob(o.Alone, o.Now),
 		gauges: newGauges(o.Registry), pulse: pulse{started: time.Now()}, standing: hourly(),
-		lookout: lookout{unsure: hourly()},
+		lookout: lookout{unsure: hourly()}, porta: porta{said: eachMinute()},
 	}
 	d.become(standsBy)
 	return d
@@ -78,7 +80,7 @@ func New(o Options) *Daemon {
 
 func hourly() *rate.Sometimes { return &rate.Sometimes{Interval: time.Hour} }
 
-// Role is leader, standby or without_redis. It is safe for concurrent use.
+// Role is leader, standby, without_redis or other_porta. It is safe for concurrent use.
 func (d *Daemon) Role() string { return d.role.Load().(string) }
 
 // Silent is how long ago the loop last beat; see [SilenceLimit]. It is safe for
@@ -95,7 +97,7 @@ func (d *Daemon) become(role string) {
 func (d *Daemon) Run(ctx context.Context, drain <-chan struct{}) {
 	defer d.tellSystemd(drain)()
 	for wait := time.Duration(0); d.pause(wait, drain); wait = d.o.Beat/2 + rand.N(d.o.Beat) {
-		lease, err := d.o.Leases.Acquire(ctx, "leader")
+		lease, err := d.takeLead(ctx)
 		switch {
 		case err == nil:
 			d.redisIsBack()
@@ -103,6 +105,10 @@ func (d *Daemon) Run(ctx context.Context, drain <-chan struct{}) {
 			if aside := d.lead(lease, drain); aside && !d.pause(standAside*d.o.Beat, drain) {
 				return
 			}
+		case d.porta.other != nil:
+			d.refuse()
+		case errors.Is(err, tasks.ErrPortaUnknown):
+			d.awaitMySQL(err)
 		case errors.Is(err, locks.ErrHeld):
 			d.redisIsBack()
 			d.standBy(ctx)

@@ -6,6 +6,9 @@
 // lets its work finish, and then gives the lease up. A leader whose rotations reach
 // nobody for 15 minutes steps aside, so that a standby can try.
 //
+// Leases and ledger belong to one Porta. Where they are another's, a daemon does nothing
+// but ask again; see [Options.Owns].
+//
 // If Redis is away, nobody can lead. Once tokens have passed half their life, each
 // daemon rotates on its own until Redis is back; MySQL's lock keeps them apart.
 //

@@ -7,10 +7,13 @@ const (
 	leads        = "leader"
 	standsBy     = "standby"
 	withoutRedis = "without_redis"
+	// OtherPorta is the role of a daemon that does nothing, since leases and ledger
+	// belong to another Porta.
+	OtherPorta = "other_porta"
 )
 
 // gauges show the role of a daemon.
-type gauges struct{ leader, alone prometheus.Gauge }
+type gauges struct{ leader, alone, refuses prometheus.Gauge }
 
 func newGauges(registry prometheus.Registerer) gauges {
 	g := gauges{
@@ -21,13 +24,17 @@ func newGauges(registry prometheus.Registerer) gauges {
 			Name: "token_scheduler_without_redis",
 			Help: "1 while this process rotates under MySQL's lock alone because Redis has been away for too long.",
 		}),
+		refuses: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "token_scheduler_other_porta",
+			Help: "1 while this process does nothing because the keys on Redis belong to another Porta.",
+		}),
 	}
-	registry.MustRegister(g.leader, g.alone)
+	registry.MustRegister(g.leader, g.alone, g.refuses)
 	return g
 }
 
 func (g gauges) show(role string) {
-	for gauge, of := range map[prometheus.Gauge]string{g.leader: leads, g.alone: withoutRedis} {
+	for gauge, of := range map[prometheus.Gauge]string{g.leader: leads, g.alone: withoutRedis, g.refuses: OtherPorta} {
 		value := 0.0
 		if role == of {
 			value = 1

@@ -46,6 +46,7 @@ func (d *Daemon) lead(lease tasks.Lease, drain <-chan struct{}) (aside bool) {
 	}
 	d.finish(t, aside)
 	d.become(standsBy)
+	d.porta.asked = time.Time{} // ask before the next leadership
 	if err := lease.Release(); err != nil {
 		d.o.Log.Warn("leadership not given up; it runs out by itself", "err", err)
 	}
@@ -61,6 +62,7 @@ func (d *Daemon) watch(t *term, drain <-chan struct{}) (aside bool) {
 		}
 		t.startDue()
 		d.lookForLost(t)
+		d.askWhose(t)
 		beat, cancel := context.WithTimeout(t.ctx, d.o.Beat)
 		undrained := d.beatUntil(beat.Done(), drain)
 		cancel()
