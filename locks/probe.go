@@ -48,7 +48,12 @@ func (l *Locker) Probe(ctx context.Context, names ...string) error {
 		keys = append(keys, l.prefix+name, l.prefix+name+wantedSuffix)
 	}
 	for _, key := range keys {
-		if err := l.probe(ctx, key); err != nil {
+		err := l.probe(ctx, key)
+		wrong, is := errors.AsType[*Error](err)
+		if is && wrong.Kind == WrongType && key == l.prefix+portaKey {
+			continue // what is no fingerprint is written anew
+		}
+		if err != nil {
 			return fmt.Errorf("key %s: %w", key, err)
 		}
 	}

@@ -215,7 +215,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // report is the output of --report=json.
 type report struct {
 	Tasks []struct {
-		Task, Outcome                               string
+		Task, Outcome, Error                        string
 		Tenants, Delivered, Already, Failed, Minted int
 		NoOwner                                     int `json:"no_owner"`
 		Placeholders                                int

@@ -50,6 +50,7 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 		Now:      p.now,
 		Wait:     cfg.ByHand.Wait,
 		Clean:    p.cleanError,
+		Owns:     p.owns,
 		Asks:     cfg.ByHand.HasPrecedence(),
 		GivesWay: status.GivesWay,
 		Yields:   !cfg.ByHand.RunOnce,
@@ -127,10 +128,11 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 // newDaemon returns what runs the tasks on their schedules.
 func (a *app) newDaemon() *daemon.Daemon {
 	alone := *a.runner
-	alone.Leases, alone.Record = tasks.NoLeases{}, a.memory
+	alone.Leases, alone.Record, alone.Owns = tasks.NoLeases{}, a.memory, nil
 	s := a.cfg.Schedule
 	return daemon.New(daemon.Options{
 		Leases:   a.leases,
+		Owns:     a.parts.owns,
 		Rotate:   daemon.Job{Task: a.rotate, Schedule: s.Rotate, Runner: a.runner},
 		Janitor:  daemon.Job{Task: a.janitor, Schedule: s.Janitor, Runner: a.runner},
 		Tokens:   a.rotate,

@@ -34,7 +34,8 @@ type parts struct {
 	ledger     book
 	presence   presence
 	said       rotate.Said
-	redis      redislock.RedisClient // for leases
+	owns       func(context.Context) error // see [owner.check]; nil for whose keys are its own
+	redis      redislock.RedisClient       // for leases
 	zync       http.RoundTripper
 	zyncToken  func() secret.Text // the credential in force
 	porta      http.RoundTripper
@@ -130,8 +131,9 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 			"key", f.Key, "type", f.Type, "moved_to", f.Aside)
 	})
 	tenants := db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin)
+	belongs := newOwner(cfg, client, mysql, log)
 	shown := statusOptions(cfg, client, book, scrub)
-	shown.Self, shown.Accounts = self, accounts(tenants)
+	shown.Self, shown.Accounts, shown.Porta = self, accounts(tenants), belongs.look
 	return &backends{
 		mysql: mysql, hosts: hosts, client: client, status: shown,
 		parts: parts{
@@ -142,6 +144,7 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 			ledger:     book,
 			presence:   book,
 			said:       book,
+			owns:       belongs.check,
 			redis:      client,
 			zync:       toZync,
 			zyncToken:  live.ZyncToken,

@@ -28,7 +28,7 @@ func (a *app) newGateway() (*gateway.Gateway, error) {
 
 // serveGateway serves Zync's requests until drain is closed. The returned function ends
 // it earlier, and waits until the requests at work are answered.
-func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}) (end func(), err error) {
+func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}, owns func() bool) (end func(), err error) {
 	if a.cfg.Listen.Gateway == "" {
 		return func() {}, nil
 	}
@@ -49,7 +49,7 @@ func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}) (end func
 	go func() {
 		defer close(ended)
 		defer g.Close()
-		defer a.presentGateway(ctx, g, listener.Addr().String())()
+		defer a.presentGateway(ctx, g, listener.Addr().String(), owns)()
 		if err := g.Serve(serving, listener); err != nil {
 			a.log.Error("the gateway has ended early; Zync tries again what was cut off", "err", err)
 		}
@@ -66,18 +66,24 @@ func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}) (end func
 }
 
 // presentGateway says every few seconds that the gateway serves, until the returned
-// function is called. It gives the tokens that came since room in memory.
-func (a *app) presentGateway(ctx context.Context, g *gateway.Gateway, address string) (end func()) {
+// function is called. It says nothing unless the ledger is known to be this Porta's. It
+// gives the tokens that came since room in memory.
+func (a *app) presentGateway(ctx context.Context, g *gateway.Gateway, address string, owns func() bool) (end func()) {
 	since := a.parts.now()
-	done := repeat(ctx, ledger.GatewayEvery, func(ctx context.Context) {
+	may := func() bool {
+		boundMemory(memoryGoal + int64(g.Tokens())*tokenMemory)
+		return owns()
+	}
+	done := repeat(ctx, ledger.GatewayEvery, may, func(ctx context.Context) {
 		said := ledger.Gateway{Address: address, Since: since, LastRequest: g.LastRequest(), Tokens: g.Tokens()}
-		boundMemory(memoryGoal + int64(said.Tokens)*tokenMemory)
 		if err := a.parts.presence.RecordGateway(ctx, said, a.parts.now()); err != nil && ctx.Err() == nil {
 			a.log.Debug("gateway not recorded; the status does not show it", "err", err)
 		}
 	})
 	return func() {
-		done()
+		if done(); !owns() {
+			return
+		}
 		if err := a.parts.presence.RemoveGateway(context.WithoutCancel(ctx)); err != nil {
 			a.log.Debug("gateway not removed from the status; it runs out by itself", "err", err)
 		}

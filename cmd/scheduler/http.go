@@ -62,6 +62,10 @@ func newHandler(d *daemon.Daemon, s *backends, source *status.Source, metrics pr
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if d.Role() == daemon.OtherPorta {
+			http.Error(w, "not ready: the keys on Redis belong to another Porta", http.StatusServiceUnavailable)
+			return
+		}
 		if err := s.ready(r.Context()); err != nil {
 			log.Debug("not ready", "err", err)
 			http.Error(w, "not ready: "+notReady(err), http.StatusServiceUnavailable)

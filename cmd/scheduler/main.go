@@ -98,6 +98,9 @@ func run(ctx context.Context, told daemon.Signals, args, environ []string, stdou
 	case flags.Healthcheck:
 		told.Default()
 		return healthcheck(ctx, cfg.Listen, stderr)
+	case flags.TakeOver:
+		told.Default()
+		return takeOver(ctx, cfg, log.Logger(), stdout)
 	case flags.Status:
 		told.Default()
 		return showStatus(ctx, cfg, scrub, log.Logger(), stdout)
@@ -154,7 +157,7 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 		log.Error("status page not made", "err", err)
 		return exitFailed
 	}
-	endGateway, err := a.serveGateway(ctx, drain)
+	endGateway, err := a.serveGateway(ctx, drain, d.Owns)
 	if err != nil {
 		log.Error("no gateway; choose another --gateway-listen (GATEWAY_LISTEN_ADDRESS)", "err", err)
 		return exitUsage
@@ -166,7 +169,7 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 		return exitUsage
 	}
 	defer shutdown()
-	defer a.present(ctx)()
+	defer a.present(ctx, d.Owns)()
 	defer a.reporter.inDaemon(ctx)()
 	schedule, now := a.cfg.Schedule, s.now()
 	log.Info("token-scheduler starts", slices.Concat([]any{"version", version}, a.cfg.Show(), s.lockScope(ctx, log), []any{

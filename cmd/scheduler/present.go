@@ -19,33 +19,40 @@ type presence interface {
 
 // present says every few seconds that this daemon is there, until the returned
 // function is called. It is for the status only, so a failure is no more than a line
-// for debugging.
-func (a *app) present(ctx context.Context) (end func()) {
-	done := repeat(ctx, ledger.PresentEvery, func(ctx context.Context) {
+// for debugging. It says nothing unless the ledger is known to be this Porta's.
+func (a *app) present(ctx context.Context, owns func() bool) (end func()) {
+	done := repeat(ctx, ledger.PresentEvery, owns, func(ctx context.Context) {
 		if err := a.parts.presence.Present(ctx, a.parts.self.Encode(), a.parts.now()); err != nil && ctx.Err() == nil {
 			a.log.Debug("presence not recorded; the status does not show this process", "err", err)
 		}
 	})
 	return func() {
-		done()
+		if done(); !owns() {
+			return
+		}
 		if err := a.parts.presence.Absent(context.WithoutCancel(ctx)); err != nil {
 			a.log.Debug("presence not withdrawn; it runs out by itself", "err", err)
 		}
 	}
 }
 
-// repeat calls say at once and then at intervals, until the returned function is called,
-// which waits for it.
-func repeat(ctx context.Context, every time.Duration, say func(ctx context.Context)) (end func()) {
+// askOwnsEvery is how often [repeat] asks whether it may call.
+const askOwnsEvery = time.Second
+
+// repeat calls say at once and then at intervals, while owns is true, until the returned
+// function is called, which waits for it.
+func repeat(ctx context.Context, every time.Duration, owns func() bool, say func(ctx context.Context)) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var saying sync.WaitGroup
 	saying.Go(func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
 		for {
-			say(ctx)
+			wait := askOwnsEvery
+			if owns() {
+				say(ctx)
+				wait = every
+			}
 			select {
-			case <-tick.C:
+			case <-time.After(wait):
 			case <-ctx.Done():
 				return
 			}

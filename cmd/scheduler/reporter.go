@@ -36,6 +36,7 @@ type reporter struct {
 	mu    sync.Mutex
 	busy  bool  // pings are being sent
 	next  *ping // what is sent next; nil if there is nothing
+	other bool  // the record is another Porta's
 }
 
 // ping is what is asked after a run.
@@ -53,11 +54,12 @@ type record interface {
 func (r *reporter) ended(report tasks.Report) {
 	r.file.ended(report)
 	to, wanted := r.pingFor(report)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.other = r.other || errors.Is(report.Err, tasks.ErrOtherPorta)
 	if !wanted {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	// A service that hangs must not gather pings: only the latest one waits.
 	r.next = &ping{to, report.Task}
 	if !r.busy {
@@ -128,16 +130,27 @@ func get(ctx context.Context, to *url.URL) error {
 // under way.
 func (r *reporter) afterRuns(ctx context.Context) {
 	if r.file.path != "" {
-		known, err := r.record.Tasks(ctx, tasks.Rotate, tasks.Janitor)
-		if err != nil {
-			r.log.Warn("earlier runs not known; the metrics file keeps what it had of them", "err", err)
-		}
-		for task, last := range known {
-			r.metrics.Known(task, last)
-		}
+		r.recall(ctx)
 		r.written(r.file.update())
 	}
 	r.pings.Wait()
+}
+
+// recall reads earlier runs, which the metrics tell of, too.
+func (r *reporter) recall(ctx context.Context) {
+	r.mu.Lock()
+	other := r.other
+	r.mu.Unlock()
+	if other {
+		return
+	}
+	known, err := r.record.Tasks(ctx, tasks.Rotate, tasks.Janitor)
+	if err != nil {
+		r.log.Warn("earlier runs not known; the metrics file keeps what it had of them", "err", err)
+	}
+	for task, last := range known {
+		r.metrics.Known(task, last)
+	}
 }
 
 func (r *reporter) written(err error) {

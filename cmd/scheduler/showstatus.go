@@ -26,6 +26,8 @@ func showStatus(ctx context.Context, cfg config.Config, scrub *secret.Scrubber, 
 	}
 	defer func() { _ = client.Close() }()
 	o := statusOptions(cfg, client, ledger.New(client, cfg.KeyPrefix(), ""), scrub)
+	belongs := newOwner(cfg, client, nil, log)
+	o.Porta = belongs.look
 	if !cfg.Database.URL.Empty() {
 		mysql, err := db.Open(cfg.Database)
 		if err != nil {
@@ -33,6 +35,7 @@ func showStatus(ctx context.Context, cfg config.Config, scrub *secret.Scrubber, 
 			return exitUsage
 		}
 		defer func() { _ = mysql.Close() }()
+		belongs.mysql = mysql
 		o.Accounts = accounts(db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin))
 	}
 	st, readErr := status.NewSource(o).Read(ctx, status.Query{

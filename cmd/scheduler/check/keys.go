@@ -12,8 +12,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// leaseNames are the leases that daemons and runs take.
-func leaseNames() []string {
+// LeaseNames are the leases that daemons and runs take.
+func LeaseNames() []string {
 	return []string{"leader", "run:" + tasks.Rotate, "run:" + tasks.Janitor}
 }
 
@@ -30,7 +30,7 @@ func (c *check) lease(ctx context.Context, client redis.UniversalClient) {
 		c.warn("redis lease", "nothing: it runs out by itself", "%s", locks.Printable(err.Error()))
 		return
 	}
-	if err := locks.New(client, prefix, config.LeaseLife, "").Probe(ctx, leaseNames()...); err != nil {
+	if err := locks.New(client, prefix, config.LeaseLife, "").Probe(ctx, LeaseNames()...); err != nil {
 		c.failRedis("redis lease", howToAllow, err)
 		return
 	}
@@ -41,7 +41,7 @@ func (c *check) lease(ctx context.Context, client redis.UniversalClient) {
 // endless names leases that never end. No process can hold one.
 func (c *check) endless(ctx context.Context, client redis.UniversalClient) {
 	const advice = "nothing: the next process that wants it gives it an end; if it comes back, choose another --name (SCHEDULER_NAME)"
-	for _, name := range leaseNames() {
+	for _, name := range LeaseNames() {
 		key := c.cfg.KeyPrefix() + name
 		left, err := client.PTTL(ctx, key).Result()
 		switch {

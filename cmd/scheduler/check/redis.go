@@ -3,11 +3,13 @@ package check
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
 )
 
@@ -65,7 +67,11 @@ func (c *check) failRedis(name, advice string, err error) {
 // owner compares the fingerprint beside the keys with that of Porta's database.
 func (c *check) owner(ctx context.Context, client redis.UniversalClient) {
 	recorded, err := locks.Recorded(ctx, client, c.cfg.KeyPrefix())
+	wrong, is := errors.AsType[*locks.Error](err)
 	switch {
+	case is && wrong.Kind == locks.WrongType, err == nil && recorded != "" && !db.IsFingerprint(recorded):
+		c.warn("redis owner", "find the program that writes to this key, or choose another --name (SCHEDULER_NAME); the next run writes the key anew",
+			"%sporta says which Porta the keys belong to, and another program has written to it", c.cfg.KeyPrefix())
 	case err != nil:
 		c.failRedis("redis owner", howToAllow, err)
 	case c.fingerprint == "":
@@ -73,7 +79,7 @@ func (c *check) owner(ctx context.Context, client redis.UniversalClient) {
 	case recorded == "":
 		c.ok("redis owner", "the keys belong to nobody yet")
 	case recorded != c.fingerprint:
-		c.fail("redis owner", "give one of the two schedulers another --name (SCHEDULER_NAME), or Redis of its own",
+		c.fail("redis owner", "give one of the two schedulers another --name (SCHEDULER_NAME), or Redis of its own; if this Porta was renamed or restored, see --take-over",
 			"the keys of the name %q belong to another Porta, %s; this one is %s", c.cfg.Name, locks.Printable(recorded), c.fingerprint)
 	default:
 		c.ok("redis owner", "the keys belong to this Porta, %s", c.fingerprint)

@@ -66,15 +66,16 @@ type Flags struct {
 	MetricsFile string `group:"Operation" var:"METRICS_FILE" placeholder:"FILE" help:"Write the metrics to this file after a run, and every 15 seconds in the daemon, for node_exporter's textfile collector. Name it *.prom. A run of one task keeps what the file has of the other task."`
 	PingURL     string `group:"Operation" name:"ping-url" var:"PING_URL" file:"" placeholder:"URL" help:"GET this URL after each run that reached everyone, and the URL with /fail appended after any other, for services such as healthchecks.io. Runs with --tenant or --dry-run send nothing."`
 
-	RunOnce bool     `group:"By hand" help:"Run the tasks once, now, and exit."`
-	Task    []string `group:"By hand" placeholder:"TASK" help:"With --run-once: rotate or janitor; repeatable (default: both, in that order)."`
-	Tenant  []string `group:"By hand" placeholder:"ID" help:"With rotate: only the tenant with this account id; repeatable. With --status: all that is known of this tenant."`
-	Force   bool     `group:"By hand" help:"With rotate: also tenants that were already served in this window."`
-	Revoke  bool     `group:"By hand" help:"With rotate, after a leak: rotate everyone now (implies --force), and expire a tenant's older sync tokens as soon as its new one is delivered. Flush Porta's cache first: Porta keeps a token for up to an hour and may push it again after it has expired."`
-	DryRun  bool     `group:"By hand" help:"With --run-once: report what would be done, and write nothing."`
-	Wait    string   `group:"By hand" default:"0s" placeholder:"TIME" help:"With --run-once: how long to wait while another run of the task is at work (default: ${default})."`
-	Quiet   bool     `group:"By hand" help:"With --run-once: print and log nothing unless something needs attention. For cron, which mails all output."`
-	Report  string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once, --check or --status: text or json, on standard output (default: ${default})."`
+	RunOnce  bool     `group:"By hand" help:"Run the tasks once, now, and exit."`
+	Task     []string `group:"By hand" placeholder:"TASK" help:"With --run-once: rotate or janitor; repeatable (default: both, in that order)."`
+	Tenant   []string `group:"By hand" placeholder:"ID" help:"With rotate: only the tenant with this account id; repeatable. With --status: all that is known of this tenant."`
+	Force    bool     `group:"By hand" help:"With rotate: also tenants that were already served in this window."`
+	Revoke   bool     `group:"By hand" help:"With rotate, after a leak: rotate everyone now (implies --force), and expire a tenant's older sync tokens as soon as its new one is delivered. Flush Porta's cache first: Porta keeps a token for up to an hour and may push it again after it has expired."`
+	DryRun   bool     `group:"By hand" help:"With --run-once: report what would be done, and write nothing."`
+	Wait     string   `group:"By hand" default:"0s" placeholder:"TIME" help:"With --run-once: how long to wait while another run of the task is at work (default: ${default})."`
+	TakeOver bool     `group:"By hand" help:"Make the keys on Redis belong to this Porta, and forget what they say of the other Porta's tenants. For a Porta that was renamed or restored elsewhere. Refused while a scheduler of the other Porta is at work."`
+	Quiet    bool     `group:"By hand" help:"With --run-once: print and log nothing unless something needs attention. For cron, which mails all output."`
+	Report   string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once, --check or --status: text or json, on standard output (default: ${default})."`
 
 	Check       bool `group:"Looking" help:"Test configuration, MySQL, Redis, Zync and Porta; print one line for each test and exit. Changes nothing."`
 	Status      bool `group:"Looking" help:"Print the leader, the last runs, the next firings, and the tenants that fail or are at risk, and exit: 0 all is well, 1 there is a problem, 3 nobody knows because Redis does not answer. Needs only Redis; with DATABASE_URL it also shows hosts."`

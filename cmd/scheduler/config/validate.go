@@ -179,7 +179,7 @@ func (f Flags) checkModes(p *Problems) {
 	for _, mode := range []struct {
 		name  string
 		given bool
-	}{{"--run-once", f.RunOnce}, {"--check", f.Check}, {"--status", f.Status}, {"--healthcheck", f.Healthcheck}} {
+	}{{"--run-once", f.RunOnce}, {"--check", f.Check}, {"--status", f.Status}, {"--healthcheck", f.Healthcheck}, {"--take-over", f.TakeOver}} {
 		if mode.given {
 			given = append(given, mode.name)
 		}

@@ -22,6 +22,7 @@ const (
 	aboutPurges    = "tokenschedulerjanitoroverdue"
 	aboutGateway   = "tokenschedulergatewaygone"
 	aboutSilence   = "tokenschedulergatewaysilent"
+	aboutPorta     = "tokenschedulerotherporta"
 )
 
 // Problem is something that an operator should look at.
@@ -47,6 +48,9 @@ func (f *found) say(about, format string, args ...any) {
 // asked for, it is about that tenant alone.
 func problems(st Status, plan Plan) []Problem {
 	f := found{}
+	if st.OtherPorta != "" {
+		f.say(aboutPorta, "%s. All that is shown here is the other Porta's", st.OtherPorta)
+	}
 	if st.Tenant != nil {
 		for _, text := range st.Tenant.problems(st) {
 			f.say(aboutFailing, "%s", text)

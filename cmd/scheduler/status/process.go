@@ -29,6 +29,9 @@ type Process struct {
 // by hand.
 func GivesWay(holder string) bool { return !decode(holder).ByHand }
 
+// NameOf names the process that left this text with a lease.
+func NameOf(holder string) string { return decode(holder).String() }
+
 // Plan is what a process was configured to do.
 type Plan struct {
 	Rotate, Janitor tasks.Schedule

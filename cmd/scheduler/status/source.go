@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -45,6 +46,9 @@ type Options struct {
 	// Holder returns what the holder of a lease says of itself, and false if nobody
 	// holds it.
 	Holder func(ctx context.Context, lease string) (text string, held bool, err error)
+	// Porta returns the fingerprint of the Porta that the ledger belongs to, also with a
+	// [tasks.ErrOtherPorta]. It is nil if nobody knows.
+	Porta func(ctx context.Context) (fingerprint string, err error)
 	// Accounts looks tenants up in Porta's database; nil if it can't be asked.
 	Accounts func(ctx context.Context, ids []int64) (map[int64]Account, error)
 	// Plan is assumed while nobody leads; a leader says what its own is.
@@ -132,7 +136,7 @@ func (s *Source) empty(q Query) Status {
 func (s *Source) read(ctx context.Context, from Ledger, q Query) (Status, error) {
 	st := s.empty(q)
 	r := reading{Source: s, from: from, plan: s.o.Plan}
-	for _, step := range []func(context.Context, *Status) error{r.processes, r.gateways, r.placeholders, r.tasks, r.tenants, r.tenant, r.history} {
+	for _, step := range []func(context.Context, *Status) error{r.porta, r.processes, r.gateways, r.placeholders, r.tasks, r.tenants, r.tenant, r.history} {
 		if err := step(ctx, &st); err != nil {
 			return st, err
 		}
@@ -147,11 +151,25 @@ func (s *Source) read(ctx context.Context, from Ledger, q Query) (Status, error)
 // reading is one reading of a ledger.
 type reading struct {
 	*Source
-	from Ledger
-	plan Plan
+	from  Ledger
+	plan  Plan
+	other bool // the ledger is another Porta's
 }
 
 func (r *reading) alone() bool { return r.from == r.o.Memory }
+
+// porta tells whose the ledger is.
+func (r *reading) porta(ctx context.Context, st *Status) (err error) {
+	if r.alone() || r.o.Porta == nil {
+		return nil
+	}
+	st.Porta, err = r.o.Porta(ctx)
+	if errors.Is(err, tasks.ErrOtherPorta) {
+		st.OtherPorta, r.other = r.o.Clean(err.Error()), true
+		return nil
+	}
+	return err
+}
 
 func (r *reading) processes(ctx context.Context, st *Status) error {
 	leader, err := r.holder(ctx, "leader")

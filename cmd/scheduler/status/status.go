@@ -19,8 +19,13 @@ type Status struct {
 	Now       time.Time `json:"now"`
 	This      *This     `json:"this,omitempty"`
 	RedisAway bool      `json:"redis_away,omitempty"` // then only what this process did is known
-	Leader    *Process  `json:"leader"`
-	Standbys  []Process `json:"standbys"` // daemons that are there and do not lead
+	// Porta is the fingerprint of the Porta that all this is about; empty if it is not
+	// known.
+	Porta string `json:"porta,omitempty"`
+	// OtherPorta is why it is not the Porta of the process that answers; empty if it is.
+	OtherPorta string    `json:"-"`
+	Leader     *Process  `json:"leader"`
+	Standbys   []Process `json:"standbys"` // daemons that are there and do not lead
 	// Gateways are those that serve, each with its last request of Zync's.
 	Gateways []ledger.Gateway `json:"gateways"`
 	Tasks    []Task           `json:"tasks"`
@@ -43,7 +48,7 @@ type Status struct {
 // This is the process that answers.
 type This struct {
 	Process
-	Role string `json:"role"` // leader, standby, or without_redis
+	Role string `json:"role"` // leader, standby, without_redis or other_porta
 }
 
 // Task is what is known of a task's runs.

@@ -60,8 +60,11 @@ func (r *reading) tenant(ctx context.Context, st *Status) error {
 }
 
 func (r *reading) account(ctx context.Context, id int64) (*Account, string) {
-	if r.o.Accounts == nil {
+	switch {
+	case r.o.Accounts == nil:
 		return nil, "MySQL was not asked: DATABASE_URL is not given"
+	case r.other:
+		return nil, "MySQL was not asked: it is another Porta's"
 	}
 	found, err := r.o.Accounts(ctx, []int64{id})
 	account, known := found[id]

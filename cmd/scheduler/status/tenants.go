@@ -100,7 +100,7 @@ func (r *reading) addHosts(ctx context.Context, list []Failing) {
 			unknown = append(unknown, f.TenantID)
 		}
 	}
-	if r.o.Accounts != nil && len(unknown) > 0 {
+	if r.o.Accounts != nil && !r.other && len(unknown) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, accountsTimeout)
 		defer cancel()
 		if found, err := r.o.Accounts(ctx, unknown); err == nil {

@@ -31,6 +31,7 @@ func (st Status) Text() string {
 func row(w io.Writer, cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) }
 
 func (st Status) writeAll(w io.Writer) {
+	row(w, "porta", orDash(st.Porta))
 	row(w, "leader", st.leaderText())
 	for _, p := range st.Standbys {
 		row(w, "standby", fmt.Sprintf("%s, version %s, up %s", p, p.Version, st.ago(p.Started)))
