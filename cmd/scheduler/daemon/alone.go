@@ -8,10 +8,13 @@ import (
 )
 
 const (
-	// aloneAfter is how long Redis must have been away before a daemon goes on without
-	// it, however old the tokens are. A restart of Redis is no reason.
+	// aloneAfter is how long tokens must have been old before a daemon rotates alone. A
+	// restart of Redis, or of all daemons, is no reason. It is at most an eighth of a
+	// token's life.
 	aloneAfter = 5 * time.Minute
-	// aloneForSome is the same where only the tokens of tenants that fail may be old.
+	// aloneForSome is the same where less is known: only the tokens of tenants that fail
+	// may be old, or another process leads and no full rotation is on record yet. It is
+	// at most a quarter of a token's life.
 	aloneForSome = 30 * time.Minute
 )
 
@@ -23,6 +26,12 @@ type outage struct {
 
 func (o outage) lasts() time.Duration { return time.Since(o.since).Round(time.Second) }
 
+// aging is what a daemon knows of tokens that grow old.
+type aging struct {
+	since time.Time       // when they were first found old; zero while they are young
+	said  *rate.Sometimes // limits the log line
+}
+
 func (d *Daemon) redisIsBack() {
 	if d.away.since.IsZero() {
 		return
@@ -30,55 +39,113 @@ func (d *Daemon) redisIsBack() {
 	d.o.Log.Info("Redis is back", "after", d.away.lasts())
 	d.away = outage{}
 	d.redisAway.Store(false)
-	d.become(standsBy)
 }
 
 // redisIsAway logs it, and rotates without Redis if tokens would otherwise pass half
-// their life. MySQL's lock still lets only one process write.
-func (d *Daemon) redisIsAway(ctx context.Context, drain <-chan struct{}, err error) {
+// their life.
+func (d *Daemon) redisIsAway(err error) {
 	if d.away.since.IsZero() {
-		d.away = outage{since: time.Now(), said: &rate.Sometimes{Interval: time.Minute}}
+		d.away = outage{since: time.Now(), said: eachMinute()}
 		d.redisAway.Store(true)
-		if d.o.Outage != nil {
-			d.o.Outage()
-		}
-		d.fireAlone = d.alone.begin(ctx, drain, time.Time{})
-	}
-	alone := d.needsToGoAlone()
-	d.away.said.Do(func() {
-		if alone {
-			d.o.Log.Error("Redis is away, and tokens grow old or placeholders may be out; rotating under MySQL's lock alone until it is back",
-				"for", d.away.lasts(), "err", err)
-			return
-		}
-		d.o.Log.Warn("Redis is away, nobody can be elected; trying again", "for", d.away.lasts(), "err", err)
-	})
-	if !alone || !d.alone.due() {
-		return
-	}
-	d.become(withoutRedis)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		d.fireAlone.Run()
-	}()
-	d.beatUntil(ended, nil)
-}
-
-// needsToGoAlone is true if tokens have passed half their life, or may have, or if Zync
-// may hold placeholders. After a
-// run with failures, these are the tokens of the tenants that failed, which may be well
-// by now.
-func (d *Daemon) needsToGoAlone() bool {
-	complete, success := d.rotate.last()
-	if alone, _ := d.alone.last(); !alone.IsZero() && alone.After(complete) {
-		return true // it has gone alone before, and goes on until Redis is back
+		d.outageBegins()
 	}
 	away := time.Since(d.away.since)
-	if away >= aloneAfter && d.o.Tokens != nil && d.o.Tokens.MayBeOut() {
-		return true // whether a gateway replaces placeholders is not known
+	_, success := d.rotate.last()
+	forSome := away >= d.patience(aloneForSome, 4) && d.old(success)
+	// Whether a gateway replaces placeholders is not known without Redis.
+	placeholders := away >= aloneAfter && d.mayBeOut()
+	if d.growOld(d.patience(aloneAfter, 8)) || forSome || placeholders {
+		d.become(withoutRedis)
+		d.goAlone("err", err)
+		return
 	}
-	return (away >= aloneAfter && d.old(complete)) || (away >= aloneForSome && d.old(success))
+	d.become(standsBy)
+	d.away.said.Do(func() {
+		d.o.Log.Warn("Redis is away, nobody can be elected; trying again", "for", d.away.lasts(), "err", err)
+	})
+}
+
+// outageBegins has the rotations alone begin anew, unless they are all that has happened
+// since the last outage. Placeholders may have been pushed since.
+func (d *Daemon) outageBegins() {
+	if d.alone.atWork() || (!d.mayBeOut() && d.alone.noted().After(d.rotate.noted())) {
+		return
+	}
+	if d.o.Outage != nil {
+		d.o.Outage()
+	}
+	d.beginAlone()
+}
+
+// mayBeOut is true if Zync may hold placeholders.
+func (d *Daemon) mayBeOut() bool { return d.o.Tokens != nil && d.o.Tokens.MayBeOut() }
+
+// helpOut rotates alone while Redis answers, if tokens have passed half their life
+// nevertheless: the leader can't serve them, or nobody who rotates has the lease. It
+// returns whether it does.
+func (d *Daemon) helpOut(ctx context.Context) bool {
+	if !d.growOldUnserved() {
+		return false
+	}
+	if d.alone.due() {
+		d.lastComplete(ctx, d.rotate) // a rotation may just have ended
+		if !d.growOldUnserved() {
+			return false
+		}
+	}
+	d.goAlone()
+	return true
+}
+
+// growOldUnserved waits longer if no full rotation is known of, since the first one may
+// be under way. In each window it waits for the leader first. If clocks differ, and the
+// last rotation seems to be still to come, it counts from when this process learned of it.
+func (d *Daemon) growOldUnserved() bool {
+	patience := d.patience(aloneAfter, 8)
+	switch complete, _ := d.rotate.last(); {
+	case complete.IsZero():
+		patience = d.patience(aloneForSome, 4)
+	case complete.After(d.o.Now()) && time.Since(d.rotate.noted()) < d.o.TokenTTL/2:
+		return false
+	}
+	began, length := d.alone.age()
+	return d.growOld(patience) && began >= min(patience, length/2)
+}
+
+// goAlone starts a rotation that needs no Redis, beside the loop, if one is due. MySQL's
+// lock still lets only one process write.
+func (d *Daemon) goAlone(args ...any) {
+	d.aging.said.Do(func() {
+		complete, _ := d.rotate.last()
+		d.o.Log.Error("no rotation has reached everyone for half a token's life, or placeholders may be out; rotating under MySQL's lock alone",
+			append([]any{"last_complete", complete}, args...)...)
+	})
+	if d.alone.due() {
+		d.aloneWork.Go(d.fireAlone.Run)
+	}
+}
+
+// growOld judges whether the time has come to rotate alone, whatever the reason. It has
+// come if tokens have been old for a time. What interrupts Redis's silence does not make
+// tokens younger, so only a full rotation ends that time. A process that has rotated
+// alone goes on until another rotation is on record.
+func (d *Daemon) growOld(patience time.Duration) bool {
+	if d.alone.noted().After(d.rotate.noted()) {
+		return true
+	}
+	if complete, _ := d.rotate.last(); !d.old(complete) {
+		d.aging = aging{said: eachMinute()}
+		return false
+	}
+	if d.aging.since.IsZero() {
+		d.aging.since = time.Now()
+	}
+	return time.Since(d.aging.since) >= patience
+}
+
+// patience is at most a part of a token's life.
+func (d *Daemon) patience(usual, part time.Duration) time.Duration {
+	return min(usual, d.o.TokenTTL/part)
 }
 
 // old is true if a token that was minted then has passed half its life. A time that is
@@ -86,4 +153,14 @@ func (d *Daemon) needsToGoAlone() bool {
 func (d *Daemon) old(minted time.Time) bool {
 	age := d.o.Now().Sub(minted)
 	return minted.IsZero() || age < 0 || age >= d.o.TokenTTL/2
+}
+
+// finishAlone waits for a rotation that was begun alone.
+func (d *Daemon) finishAlone() {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.aloneWork.Wait()
+	}()
+	d.beatUntil(ended, nil)
 }

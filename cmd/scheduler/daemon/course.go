@@ -37,11 +37,15 @@ type course struct {
 	partials int       // runs in that window that did, and failed for some
 	// complete is when the last run began that reached everyone; zero if not known.
 	complete time.Time
+	// noted is when complete was noted, by the clock.
+	noted time.Time
 	// success is when the last run began that reached everyone without failures.
 	success time.Time
 	// nobodySince is when runs began to reach nobody, by the clock; zero if the last
 	// one reached somebody.
 	nobodySince time.Time
+	// reached is when a run last ended that reached somebody, by the clock.
+	reached time.Time
 }
 
 // due is true if a run should begin now in window. A window other than the one last
@@ -66,15 +70,15 @@ func (c *course) ended(window tasks.Window, report tasks.Report, began, clock ti
 		c.window, c.failures, c.partials = window.Start, 0, 0
 	}
 	if report.Result.Done > 0 {
-		c.nobodySince = time.Time{}
+		c.nobodySince, c.reached = time.Time{}, clock
 	}
 	switch complete := report.Err == nil && report.Result.Complete; {
 	case report.Outcome == tasks.Busy, errors.Is(report.Err, tasks.ErrInterrupted):
 		c.retryAt = clock.Add(busyRetry/2 + rand.N(busyRetry/2))
 	case complete && report.Result.Failed == 0:
-		c.served, c.complete, c.success, c.nobodySince = window.Start, began, began, time.Time{}
+		c.served, c.complete, c.noted, c.success, c.nobodySince = window.Start, began, clock, began, time.Time{}
 	case complete:
-		c.complete, c.nobodySince, c.failures = began, time.Time{}, 0
+		c.complete, c.noted, c.nobodySince, c.failures = began, clock, time.Time{}, 0
 		c.partials++
 		c.retryAt = clock.Add(partialRetry(c.partials))
 		if c.partials > partialRetries {

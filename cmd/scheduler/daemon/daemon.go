@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,12 +60,15 @@ type Daemon struct {
 	role                   atomic.Value // a string
 	redisAway              atomic.Bool
 
-	away      outage   // of Redis
-	fireAlone cron.Job // runs alone in this outage
-	lookout   lookout
-	porta     porta
-	standing  *rate.Sometimes // limits the log line of a standby
-	asked     time.Time       // when a standby last read the record
+	away       outage // of Redis
+	aging      aging  // of tokens
+	fireAlone  cron.Job
+	beginAlone func()
+	aloneWork  sync.WaitGroup // the runs of fireAlone
+	lookout    lookout
+	porta      porta
+	standing   *rate.Sometimes // limits the log line of a standby
+	asked      time.Time       // when a standby last read the record
 }
 
 // New returns a daemon that stands by.
@@ -72,7 +76,7 @@ func New(o Options) *Daemon {
 	d := &Daemon{
 		o: o, rotate: newJob(o.Rotate, o.Now), janitor: newJob(o.Janitor, o.Now), alone: newJob(o.Alone, o.Now),
 		gauges: newGauges(o.Registry), pulse: pulse{started: time.Now()}, standing: hourly(),
-		lookout: lookout{unsure: hourly()}, porta: porta{said: eachMinute()},
+		lookout: lookout{unsure: hourly()}, porta: porta{said: eachMinute()}, aging: aging{said: eachMinute()},
 	}
 	d.become(standsBy)
 	return d
@@ -96,13 +100,16 @@ func (d *Daemon) become(role string) {
 // ended. ctx ends work that does not finish in time.
 func (d *Daemon) Run(ctx context.Context, drain <-chan struct{}) {
 	defer d.tellSystemd(drain)()
+	d.beginAlone = func() { d.fireAlone = d.alone.begin(ctx, drain, time.Time{}) }
+	d.beginAlone()
+	defer d.finishAlone()
 	for wait := time.Duration(0); d.pause(wait, drain); wait = d.o.Beat/2 + rand.N(d.o.Beat) {
 		lease, err := d.takeLead(ctx)
 		switch {
 		case err == nil:
 			d.redisIsBack()
 			d.standing = hourly()
-			if aside := d.lead(lease, drain); aside && !d.pause(standAside*d.o.Beat, drain) {
+			if aside := d.lead(ctx, lease, drain); aside && !d.pause(standAside*d.o.Beat, drain) {
 				return
 			}
 		case d.porta.other != nil:
@@ -113,13 +120,13 @@ func (d *Daemon) Run(ctx context.Context, drain <-chan struct{}) {
 			d.redisIsBack()
 			d.standBy(ctx)
 		default:
-			d.redisIsAway(ctx, drain, err)
+			d.redisIsAway(err)
 		}
 	}
 }
 
-// standBy asks once a minute how the leader does. If Redis goes away later, this
-// process knows how old the tokens are.
+// standBy asks once a minute how the leader does, so this process knows how old the
+// tokens are. If they grow old, it rotates alone.
 func (d *Daemon) standBy(ctx context.Context) {
 	d.standing.Do(func() { d.o.Log.Info("standing by: another process leads") })
 	if time.Since(d.asked) >= max(time.Minute, d.o.Beat) {
@@ -137,6 +144,11 @@ func (d *Daemon) watchPlaceholders(ctx context.Context) {
 	if _, err := d.o.Tokens.Stranded(ctx); err != nil {
 		d.o.Log.Debug("not known whether a gateway is alive; asking again", "err", err)
 	}
+	role := standsBy
+	if d.helpOut(ctx) {
+		role = withoutRedis
+	}
+	d.become(role)
 }
 
 // lastComplete reads when the last run of a job began that reached everyone.

@@ -9,8 +9,9 @@
 // Leases and ledger belong to one Porta. Where they are another's, a daemon does nothing
 // but ask again; see [Options.Owns].
 //
-// If Redis is away, nobody can lead. Once tokens have passed half their life, each
-// daemon rotates on its own until Redis is back; MySQL's lock keeps them apart.
+// Once tokens have passed half their life without a rotation that reached everyone, a
+// daemon rotates alone, whatever the reason: Redis is away, another program holds the
+// lease, or the leader fails. MySQL's lock keeps several apart.
 //
 // Leadership is no guarantee that two processes never work at the same time: leases
 // depend on clocks. That guarantee is MySQL's, see package db.

@@ -22,7 +22,7 @@ func newGauges(registry prometheus.Registerer) gauges {
 		}),
 		alone: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "token_scheduler_without_redis",
-			Help: "1 while this process rotates under MySQL's lock alone because Redis has been away for too long.",
+			Help: "1 while this process rotates under MySQL's lock alone, because no rotation has reached everyone for half a token's life.",
 		}),
 		refuses: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "token_scheduler_other_porta",
@@ -33,12 +33,19 @@ func newGauges(registry prometheus.Registerer) gauges {
 	return g
 }
 
+// rotatesAlone shows it of a leader, whose rotations reach nobody.
+func (g gauges) rotatesAlone(does bool) { set(g.alone, does) }
+
 func (g gauges) show(role string) {
 	for gauge, of := range map[prometheus.Gauge]string{g.leader: leads, g.alone: withoutRedis, g.refuses: OtherPorta} {
-		value := 0.0
-		if role == of {
-			value = 1
-		}
-		gauge.Set(value)
+		set(gauge, role == of)
 	}
+}
+
+func set(gauge prometheus.Gauge, is bool) {
+	value := 0.0
+	if is {
+		value = 1
+	}
+	gauge.Set(value)
 }

@@ -42,7 +42,7 @@ func eachMinute() *rate.Sometimes { return &rate.Sometimes{Interval: time.Minute
 func (j *job) begin(ctx context.Context, drain <-chan struct{}, served time.Time) cron.Job {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.course = course{served: served, complete: j.course.complete, success: j.course.success}
+	j.course = course{served: served, complete: j.course.complete, noted: j.course.noted, success: j.course.success}
 	logger := cronLogger{log: j.log, skipped: j.fired}
 	// Recover goes innermost: outside of SkipIfStillRunning, a panic would leave the
 	// run marked as at work for ever.
@@ -65,6 +65,15 @@ func (j *job) windowAt(now time.Time) tasks.Window {
 		j.window = j.Schedule.Window(now)
 	}
 	return j.window
+}
+
+// age returns how long ago the current window began, and its length.
+func (j *job) age() (began, length time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := j.now()
+	window := j.windowAt(now)
+	return now.Sub(window.Start), window.Length()
 }
 
 // run runs the task once in the current window.
@@ -146,12 +155,23 @@ func (j *job) lastTally() tally {
 	return j.tallied
 }
 
-// known notes what any process recorded of the last runs.
+// noted is when this process learned of the last run that reached everyone, by a clock
+// that nobody sets.
+func (j *job) noted() time.Time {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.course.noted
+}
+
+// known notes what any process recorded of the last runs. A time that is still to come
+// was recorded by a wrong clock, and any other takes its place.
 func (j *job) known(last ledger.Task) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if last.Complete.After(j.course.complete) {
-		j.course.complete = last.Complete
+	c := &j.course
+	wrong := c.complete.After(j.now()) && !last.Complete.IsZero() && !last.Complete.Equal(c.complete)
+	if last.Complete.After(c.complete) || wrong {
+		c.complete, c.noted = last.Complete, time.Now()
 	}
 	if last.Success.After(j.course.success) {
 		j.course.success = last.Success
@@ -176,6 +196,13 @@ func (j *job) nobodyFor() time.Duration {
 		return 0
 	}
 	return time.Since(j.course.nobodySince)
+}
+
+// reaches is true if a run is at work, or one has lately reached somebody.
+func (j *job) reaches(lately time.Duration) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.running || (!j.course.reached.IsZero() && time.Since(j.course.reached) <= lately)
 }
 
 // cronLogger hears of skipped firings and of panics.

@@ -29,7 +29,7 @@ var (
 
 // lead schedules until the lease is lost, drain is closed, or the daemon steps aside.
 // It gives the lease up after all work has ended.
-func (d *Daemon) lead(lease tasks.Lease, drain <-chan struct{}) (aside bool) {
+func (d *Daemon) lead(ctx context.Context, lease tasks.Lease, drain <-chan struct{}) (aside bool) {
 	d.o.Log.Info("leading")
 	d.become(leads)
 	t := newTerm(lease.Context())
@@ -37,7 +37,7 @@ func (d *Daemon) lead(lease tasks.Lease, drain <-chan struct{}) (aside bool) {
 		t.add(j, j.begin(t.ctx, t.drain, d.lastServed(t.ctx, j)))
 	}
 	t.cron.Start()
-	aside = d.watch(t, drain)
+	aside = d.watch(ctx, t, drain)
 	switch cause := context.Cause(t.ctx); {
 	case aside:
 		d.o.Log.Warn("rotations have reached nobody for a while; stepping aside so that a standby can try", "for", stepAsideAfter)
@@ -55,12 +55,14 @@ func (d *Daemon) lead(lease tasks.Lease, drain <-chan struct{}) (aside bool) {
 
 // watch starts what is due, with each beat, until the term must end. It returns true
 // if the daemon should step aside.
-func (d *Daemon) watch(t *term, drain <-chan struct{}) (aside bool) {
+func (d *Daemon) watch(ctx context.Context, t *term, drain <-chan struct{}) (aside bool) {
 	for {
-		if d.rotate.nobodyFor() > stepAsideAfter && !d.lookout.atWork() { // its run may reach somebody
+		// A run that mends or recalls may reach somebody.
+		if d.rotate.nobodyFor() > stepAsideAfter && !d.lookout.atWork() && !d.alone.reaches(stepAsideAfter) {
 			return true
 		}
 		t.startDue()
+		d.gauges.rotatesAlone(!d.rotate.atWork() && d.helpOut(ctx))
 		d.lookForLost(t)
 		d.askWhose(t)
 		beat, cancel := context.WithTimeout(t.ctx, d.o.Beat)

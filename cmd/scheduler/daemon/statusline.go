@@ -43,10 +43,16 @@ func (t tally) line(now time.Time) string {
 //	leader; 196 of 196 served at 14:00; next 15:00 UTC
 func (d *Daemon) statusLine() string {
 	now, rotation := d.o.Now(), d.rotate
-	line := map[string]string{leads: "leader", standsBy: "standby", withoutRedis: "alone, Redis is away"}[d.Role()]
+	line := map[string]string{
+		leads: "leader", standsBy: "standby", withoutRedis: "alone, no leader's rotation reaches everyone",
+		OtherPorta: "nothing is done, the keys on Redis are another Porta's",
+	}[d.Role()]
 	switch {
 	case d.Role() == withoutRedis:
 		rotation = d.alone
+		if d.redisAway.Load() {
+			line = "alone, Redis is away"
+		}
 	case d.redisAway.Load():
 		line = "Redis is away, nobody leads"
 	}
