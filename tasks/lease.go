@@ -78,7 +78,7 @@ func (r *Runner) work(ctx context.Context, task Task, run Run) (Result, error) {
 		return task.Nothing(), err
 	}
 	defer r.follow(ctx, task.Name(), &run)()
-	return safely(ctx, task, run)
+	return watched(ctx, task, run)
 }
 
 // acquire takes the run lease. If another run is at work, it waits for its end, for a

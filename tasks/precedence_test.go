@@ -77,13 +77,13 @@ func (l *askableLease) Release() error {
 	return nil
 }
 
-// yielding works for an hour, or until it is told to give way, and four seconds more.
+// yielding works for two minutes, or until it is told to give way, and four seconds more.
 func yielding(_ context.Context, run Run) (Result, error) {
 	select {
 	case <-run.Yield:
 		time.Sleep(4 * time.Second)
 		return Result{}, fmt.Errorf("%w: gave way", ErrInterrupted)
-	case <-time.After(time.Hour):
+	case <-time.After(2 * time.Minute):
 		return Result{Complete: true}, nil
 	}
 }

@@ -49,7 +49,8 @@ type Run struct {
 	// nil.
 	Progress func(Progress)
 
-	dry bool // nothing is to be written
+	dry   bool   // nothing is to be written
+	steps *steps // see [Run.Step]
 }
 
 // Progress is how far a run is.

@@ -59,6 +59,10 @@ func newHandler(d *daemon.Daemon, s *backends, source *status.Source, metrics pr
 			http.Error(w, "the loop has not beaten for "+silent.Round(time.Second).String(), http.StatusServiceUnavailable)
 			return
 		}
+		if d.Hung() {
+			http.Error(w, "a run hangs; the process ends within a minute", http.StatusServiceUnavailable)
+			return
+		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {

@@ -177,6 +177,10 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 	})...)
 	d.Run(ctx, drain)
 	endGateway()
+	if d.Hung() {
+		log.Error("token-scheduler ends, so that MySQL frees what the run that hangs may hold; start it again")
+		return exitFailed
+	}
 	log.Info("token-scheduler has stopped")
 	return exitDone
 }

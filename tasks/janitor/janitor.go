@@ -80,13 +80,23 @@ func (j *Janitor) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) 
 	err := s.table(ctx)
 	s.close()
 	if err == nil && !j.o.DryRun {
-		if err := j.o.Ledger.Forget(ctx, s.now.Add(-remembered)); err != nil {
-			run.Log.Warn("old deliveries not removed from the ledger; the next purge tries again", "err", err)
-		}
+		j.forget(ctx, run, s.now.Add(-remembered))
 	}
 	result := s.tally.result()
 	result.Complete = err == nil
 	return result, err
+}
+
+// forgetTime limits the work on the ledger. It is less than a run may be without a step.
+const forgetTime = 2 * time.Minute
+
+func (j *Janitor) forget(ctx context.Context, run tasks.Run, before time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, forgetTime)
+	defer cancel()
+	run.Step()
+	if err := j.o.Ledger.Forget(ctx, before); err != nil {
+		run.Log.Warn("old deliveries not removed from the ledger; the next purge tries again", "err", err)
+	}
 }
 
 // served returns the last delivery of each tenant with a legacy token on the page.

@@ -111,6 +111,7 @@ func (s *sweep) shrink(ctx context.Context, err error, after int64) error {
 		return err
 	}
 	s.rows, s.inTime = max(minStep, s.rows/2), 0
+	s.run.Step()
 	s.run.Log.Warn("a step of the purge took too long; it is tried again with fewer rows", "rows", s.rows, "after_id", after, "err", err)
 	if !errors.Is(err, db.ErrWriterLost) {
 		return nil

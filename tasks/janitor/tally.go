@@ -20,6 +20,7 @@ func (t *tally) result() tasks.Result {
 }
 
 func (t *tally) progress(run tasks.Run, lastID int64) {
+	run.Step()
 	run.Progress(tasks.Progress{Done: t.purged + t.kept})
 	if now := time.Now(); now.Sub(t.said) >= progressEvery {
 		t.said = now

@@ -181,6 +181,7 @@ func (e *engine) recordRest(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	var noteErr, endErr error
 	for try := 1; try <= lastTries; try++ {
+		e.run.Step()
 		if e.results.notes.len() > 0 {
 			batch := e.results.notes.take()
 			if noteErr = e.o.Ledger.Record(ctx, batch.delivered, batch.failed, e.o.Now()); noteErr != nil {

@@ -53,11 +53,13 @@ func (e *engine) loop(ctx context.Context) error {
 		case jobs <- next:
 			e.pushing(next, now)
 		case p := <-e.work.pushed:
+			e.run.Step()
 			e.settle(p)
 			for range len(e.work.pushed) { // results that came meanwhile
 				e.settle(<-e.work.pushed)
 			}
 		case apply := <-e.work.done:
+			e.run.Step()
 			apply()
 		case <-e.end.drain:
 			e.end.drain = nil

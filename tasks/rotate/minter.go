@@ -204,6 +204,7 @@ type ended struct {
 func (m *minter) end(ctx context.Context, left ends) (out ended, err error) {
 	out.left = left
 	for out.left.len() > 0 && err == nil {
+		m.plan.step()
 		if err = m.open(ctx); err != nil {
 			break
 		}

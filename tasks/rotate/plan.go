@@ -77,6 +77,7 @@ type plan struct {
 	o      *Options
 	pass   pass
 	window tasks.Window
+	step   func() // see [tasks.Run.Step]
 	source source
 
 	again []planned      // handed out before, and to be minted for anew
@@ -99,7 +100,7 @@ type source interface {
 }
 
 func newPlan(ctx context.Context, o *Options, run tasks.Run, pass pass) (*plan, error) {
-	p := &plan{o: o, pass: pass, window: run.Window, early: map[int64]bool{}}
+	p := &plan{o: o, pass: pass, window: run.Window, step: run.Step, early: map[int64]bool{}}
 	if len(o.Only) > 0 {
 		p.source = &chosen{tenants: o.Tenants, left: slices.Clone(o.Only)}
 		return p, p.missing(ctx)
@@ -179,6 +180,7 @@ func (p *plan) read(ctx context.Context) error {
 	if p.ended {
 		return nil
 	}
+	p.step()
 	tenants, err := p.source.read(ctx)
 	if err != nil {
 		return err

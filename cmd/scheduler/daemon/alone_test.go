@@ -47,7 +47,7 @@ func newLone(t *testing.T, rotate tasks.Task, leases redis) *lone {
 	t.Helper()
 	l := &lone{drain: make(chan struct{}), ended: make(chan struct{})}
 	l.Daemon = newTestDaemon(t, rotate, deaf{tasks.Janitor, time.Second, 0, nil})
-	l.o.Leases, l.o.Record = leases, &l.record
+	l.o.Leases, l.o.Record, l.o.Beat = leases, &l.record, 10*time.Second // a day has many seconds
 	l.Daemon.alone.Task = counting{tasks.Rotate, &l.alone}
 	return l
 }
@@ -75,7 +75,7 @@ func TestTokensThatGrowOldAreRotatedAlone(t *testing.T) {
 	}{
 		"Redis away": {well, func(context.Context) (tasks.Lease, error) { return nil, errRedis }},
 		"Redis answers once in four minutes": {well, func(context.Context) (tasks.Lease, error) {
-			if calls++; calls%200 == 0 {
+			if calls++; calls%24 == 0 {
 				return nil, &locks.HeldError{}
 			}
 			return nil, errRedis

@@ -13,7 +13,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// deaf is a task that ignores everything it is told for a time.
+// deaf is a task that ignores everything it is told for a time. It gets on meanwhile.
 type deaf struct {
 	name  string
 	takes time.Duration
@@ -23,8 +23,11 @@ type deaf struct {
 
 func (d deaf) Name() string        { return d.name }
 func (deaf) Nothing() tasks.Result { return tasks.Result{} }
-func (d deaf) Run(context.Context, tasks.Run) (tasks.Result, error) {
-	time.Sleep(d.takes)
+func (d deaf) Run(_ context.Context, run tasks.Run) (tasks.Result, error) {
+	for left := d.takes; left > 0; left -= time.Minute {
+		time.Sleep(min(left, time.Minute))
+		run.Step()
+	}
 	return tasks.Result{Done: d.done, Complete: d.err == nil}, d.err
 }
 

@@ -104,6 +104,10 @@ func (d *Daemon) Run(ctx context.Context, drain <-chan struct{}) {
 	d.beginAlone()
 	defer d.finishAlone()
 	for wait := time.Duration(0); d.pause(wait, drain); wait = d.o.Beat/2 + rand.N(d.o.Beat) {
+		if d.Hung() {
+			d.giveUp(drain)
+			return
+		}
 		lease, err := d.takeLead(ctx)
 		switch {
 		case err == nil:

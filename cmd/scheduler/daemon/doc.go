@@ -16,6 +16,9 @@
 // Leadership is no guarantee that two processes never work at the same time: leases
 // depend on clocks. That guarantee is MySQL's, see package db.
 //
+// A run that makes no step for too long is ended. If it does not end, the daemon gives up
+// the lead, [Daemon.Hung] is true, and a minute later the daemon ends.
+//
 // Main calls [Daemon.Run]. Its loop beats at least each second whatever it waits for,
 // so [Daemon.Silent] tells a health check whether the loop is stuck.
 package daemon

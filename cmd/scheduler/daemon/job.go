@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type job struct {
 	met     []time.Time     // starts of the windows that have fired since
 	window  tasks.Window    // as last computed
 	busy    *rate.Sometimes // limits the log line about another run
+	hung    bool            // a run makes no step and does not end
 }
 
 func newJob(of Job, now func() time.Time) *job {
@@ -83,6 +85,7 @@ func (j *job) run(ctx context.Context, drain <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.running = false
+	j.hung = j.hung || errors.Is(report.Err, tasks.ErrHung)
 	j.course.ended(window, report, began, time.Now())
 	j.countSkipped()
 	j.Runner.Metrics.NextRun(j.Task.Name(), j.Schedule.Next(j.now()))
@@ -139,6 +142,20 @@ func (j *job) atWork() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.running
+}
+
+// hangs is true from when a run was abandoned.
+func (j *job) hangs() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.hung
+}
+
+// abandoned notes the same of a run that was started otherwise.
+func (j *job) abandoned() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.hung = true
 }
 
 // last is when the last run is known to have begun that reached everyone, and the last

@@ -61,6 +61,10 @@ func (d *Daemon) watch(ctx context.Context, t *term, drain <-chan struct{}) (asi
 		if d.rotate.nobodyFor() > stepAsideAfter && !d.lookout.atWork() && !d.alone.reaches(stepAsideAfter) {
 			return true
 		}
+		if d.Hung() {
+			t.cancel(tasks.ErrHung)
+			return false
+		}
 		t.startDue()
 		d.gauges.rotatesAlone(!d.rotate.atWork() && d.helpOut(ctx))
 		d.lookForLost(t)

@@ -109,6 +109,9 @@ func (d *Daemon) mendLost(t *term) error {
 	if report.Result.Done > 0 {
 		d.rotate.reached()
 	}
+	if errors.Is(report.Err, tasks.ErrHung) {
+		d.rotate.abandoned()
+	}
 	if report.Outcome != tasks.Success {
 		d.o.Tokens.Unmended(lost) // look again in a minute
 	}

@@ -44,7 +44,7 @@ func TestNothingRunsForAnotherPorta(t *testing.T) {
 		var answer, away atomic.Pointer[error]
 		other := fmt.Errorf("%w: x", tasks.ErrOtherPorta)
 		d := newTestDaemon(t, counting{tasks.Rotate, &runs}, counting{tasks.Janitor, &runs})
-		d.o.Leases = failing{&away}
+		d.o.Leases, d.o.Beat = failing{&away}, 10*time.Second
 		d.o.Owns = func(context.Context) error {
 			if err := away.Load(); err != nil {
 				return *err
@@ -77,10 +77,10 @@ func TestNothingRunsForAnotherPorta(t *testing.T) {
 		}
 		away.Store(nil)
 		answer.Store(nil)
-		time.Sleep(askWhoseAgain + 2*Beat)
+		time.Sleep(askWhoseAgain + 2*d.o.Beat)
 		is("ours", leads, 1, 2)
 		answer.Store(&other)
-		time.Sleep(askWhoseEvery + 3*Beat)
+		time.Sleep(askWhoseEvery + 3*d.o.Beat)
 		is("taken over by another", OtherPorta, 1, 2)
 		time.Sleep(48 * time.Hour)
 		is("two days later", OtherPorta, 1, 2)

@@ -10,7 +10,7 @@ import (
 // stops, until the returned function is called. Without systemd it does nothing.
 //
 // If systemd has a watchdog, it is fed while the loop beats. A loop that is stuck
-// starves it, and systemd restarts the program.
+// starves it, and so does a run that hangs; systemd restarts the program.
 func (d *Daemon) tellSystemd(drain <-chan struct{}) (end func()) {
 	if !d.notify(systemd.SdNotifyReady) {
 		return func() {}
@@ -38,7 +38,7 @@ func (d *Daemon) keepTelling(feedEvery time.Duration, drain, quit <-chan struct{
 			d.notify(systemd.SdNotifyStopping + "\nSTATUS=" + stopsLine)
 			drain, look = nil, nil
 		case <-feed:
-			if d.Silent() <= SilenceLimit {
+			if d.Silent() <= SilenceLimit && !d.Hung() {
 				d.notify(systemd.SdNotifyWatchdog)
 			}
 		case <-look:
