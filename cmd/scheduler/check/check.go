@@ -101,13 +101,5 @@ func (c *check) configuration(problem error) bool {
 	return true
 }
 
-func (c *check) schedule(now time.Time) {
-	const layout = "2006-01-02 15:04 MST"
-	s := c.cfg.Schedule
-	c.ok("schedule", "rotate next at %s, then at least every %s; janitor next at %s; tokens live for %s",
-		s.Rotate.Next(now).In(s.Timezone).Format(layout), s.Rotate.LongestGap(now),
-		s.Janitor.Next(now).In(s.Timezone).Format(layout), s.TokenTTL)
-}
-
 // since is how long ago began was, as findings show it.
 func since(began time.Time) time.Duration { return time.Since(began).Round(time.Millisecond) }
