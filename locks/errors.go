@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 var (
@@ -58,7 +60,7 @@ func (reply) RedisError() {}
 
 // translator makes an [Error] from each error of the library.
 type translator struct {
-	scrub  scrubber
+	scrub  *secret.Scrubber
 	dials  dialErrors
 	master string // the name that the Sentinels are asked for; empty without
 	tls    bool
@@ -86,7 +88,7 @@ func (t *translator) translate(err error) error {
 			text += "; last try to connect: " + dial.Error()
 		}
 	}
-	e := &Error{Kind: t.classify(text), text: t.scrub.clean(text)}
+	e := &Error{Kind: t.classify(text), text: t.clean(text)}
 	_, answered := errors.AsType[redis.Error](err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -99,6 +101,13 @@ func (t *translator) translate(err error) error {
 	return e
 }
 
+// clean returns a text without secrets. Redis also quotes the beginning of a command's
+// arguments, where a secret may be cut short, so these are left out.
+func (t *translator) clean(text string) string {
+	text, _, _ = strings.Cut(text, ", with args beginning with")
+	return t.scrub.Clean(text)
+}
+
 func (t *translator) classify(text string) Kind {
 	kind := classify(text)
 	if kind == TimedOut && t.tls {
@@ -108,7 +117,7 @@ func (t *translator) classify(text string) Kind {
 }
 
 func (t *translator) unknownMaster() error {
-	return &Error{Kind: UnknownMaster, text: fmt.Sprintf("the Sentinels know no master named %q", t.scrub.clean(t.master))}
+	return &Error{Kind: UnknownMaster, text: fmt.Sprintf("the Sentinels know no master named %q", t.clean(t.master))}
 }
 
 // refused returns the error of a command that opens a connection. It keeps only the
@@ -126,6 +135,6 @@ func (t *translator) refused(command string, err error) error {
 	if strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		code = "an error of its own"
 	}
-	text := t.scrub.clean(fmt.Sprintf("%s is refused: %s", strings.ToUpper(command), code))
+	text := t.clean(fmt.Sprintf("%s is refused: %s", strings.ToUpper(command), code))
 	return &Error{Kind: kind, text: text, is: reply(text)}
 }

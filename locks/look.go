@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // lookScript returns what is at a lease's key: its type, how many milliseconds are
@@ -70,7 +72,7 @@ func (s sighting) verdict(key string, life time.Duration) error {
 	case s.kind == "none":
 		return errGone
 	case s.kind != "string":
-		return stuck("%s is a %s of another program; it expires in %s", key, Printable(s.kind), s.end(life))
+		return stuck("%s is a %s of another program; it expires in %s", key, secret.Printable(s.kind), s.end(life))
 	case s.left < 0:
 		return stuck("%s never expired; now it expires in %s", key, life)
 	case s.left > longestLife*life:

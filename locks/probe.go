@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // probeScript calls each command that this package uses, on the key of a lease, and
@@ -70,5 +72,5 @@ func (l *Locker) probe(ctx context.Context, key string) error {
 	case err != nil:
 		return err
 	}
-	return &Error{Kind: classify(failure), text: Printable(failure), is: reply(Printable(failure))}
+	return &Error{Kind: classify(failure), text: secret.Printable(failure), is: reply(secret.Printable(failure))}
 }

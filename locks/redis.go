@@ -96,8 +96,7 @@ func Open(o Options) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := &translator{tls: t.tls}
-	words.scrub.know(t.secrets...)
+	words := &translator{tls: t.tls, scrub: secret.NewScrubber(t.secrets...)}
 	d := dialer{tls: t.tls, files: o.Files, errors: &words.dials}
 	all := universal(o, t)
 	all.Dialer = d.dial
@@ -154,7 +153,7 @@ func current(o Options, words *translator) (username, password string, err error
 	if err != nil {
 		return "", "", fmt.Errorf("read Redis's options again: %w", err)
 	}
-	words.scrub.know(t.secrets...)
+	words.scrub.Know(t.secrets...)
 	return t.username, t.password.Reveal(), nil
 }
 

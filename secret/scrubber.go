@@ -59,6 +59,13 @@ func (s *Scrubber) Clean(text string) string {
 	return cut(text)
 }
 
+// Printable returns a text from outside as it may be printed, if no secret can be in it;
+// see [Scrubber.Clean].
+func Printable(text string) string {
+	var none *Scrubber
+	return none.Clean(text)
+}
+
 // Mask returns a text without secrets, and otherwise as it is.
 func (s *Scrubber) Mask(text string) string {
 	found := s.find(text)

@@ -102,6 +102,7 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 
 		Gateways:     p.ledger.Gateways,
 		Placeholders: p.ledger,
+		Clean:        p.clean,
 		Metrics:      rotate.NewMetrics(a.of[tasks.Rotate], cfg.Schedule.TokenTTL, p.now),
 		Now:          p.now,
 		TTL:          cfg.Schedule.TokenTTL,

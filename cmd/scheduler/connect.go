@@ -42,7 +42,8 @@ type parts struct {
 	// The gateway's own: its way to Porta, and Porta's tenants by their hosts.
 	gatewayPorta http.RoundTripper
 	hosts        gateway.Tenants
-	cleanError   func(error) error // makes printable what comes from outside; nil leaves it
+	clean        func(string) string // makes printable what comes from outside; nil leaves it
+	cleanError   func(error) error   // the same for errors
 	now          func() time.Time
 	leaseLife    time.Duration
 	beat         time.Duration
@@ -153,6 +154,7 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 			gatewayPorta: gatewayToPorta,
 			hosts:        db.NewHosts(hosts, cfg.Porta.ImpersonationAdmin),
 
+			clean:      scrub.Clean,
 			cleanError: scrub.Error,
 			now:        utcNow,
 			leaseLife:  config.LeaseLife,

@@ -18,6 +18,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/token-scheduler/token-scheduler/cmd/scheduler/check"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/logging"
@@ -82,7 +83,7 @@ func run(ctx context.Context, told daemon.Signals, args, environ []string, stdou
 	cfg, err := flags.Config()
 	if flags.Check {
 		told.Default()
-		return showCheck(ctx, cfg, err, scrub, stdout)
+		return showCheck(ctx, check.Options{Config: cfg, Problem: err, Exposed: flags.Exposed(args)}, scrub, stdout)
 	}
 	if err != nil {
 		return unusable(stderr, scrub, err)

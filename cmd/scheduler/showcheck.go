@@ -10,31 +10,31 @@ import (
 	"slices"
 
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/check"
-	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// showCheck is --check. problem is what is wrong with the configuration.
-func showCheck(ctx context.Context, cfg config.Config, problem error, scrub *secret.Scrubber, stdout io.Writer) int {
+// showCheck is --check.
+func showCheck(ctx context.Context, o check.Options, scrub *secret.Scrubber, stdout io.Writer) int {
 	var unprinted error
 	printed := func(check.Finding) {}
-	if !cfg.ByHand.ReportJSON {
+	if !o.Config.ByHand.ReportJSON {
 		printed = printFindings(stdout, func(err error) { unprinted = errors.Join(unprinted, err) })
 	}
 	findings := []check.Finding{}
-	check.Run(ctx, cfg, problem, func(f check.Finding) {
+	o.Found = func(f check.Finding) {
 		f.Found, f.Advice = scrub.Clean(f.Found), scrub.Clean(f.Advice)
 		findings = append(findings, f)
 		printed(f)
-	})
-	if cfg.ByHand.ReportJSON {
+	}
+	check.Run(ctx, o)
+	if o.Config.ByHand.ReportJSON {
 		encoder := json.NewEncoder(stdout)
 		encoder.SetEscapeHTML(false)
 		unprinted = encoder.Encode(map[string][]check.Finding{"checks": findings})
 	}
 	failed := slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Result == check.Failure })
 	switch {
-	case problem != nil:
+	case o.Problem != nil:
 		return exitUsage
 	case failed || unprinted != nil: // a full disk, or a reader that is gone
 		return exitFailed

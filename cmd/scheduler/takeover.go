@@ -13,6 +13,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // takeOver is --take-over. It makes leases and ledger belong to this Porta.
@@ -62,7 +63,7 @@ func (o *owner) takeOver(ctx context.Context, self status.Process) (string, erro
 	for _, name := range check.LeaseNames() {
 		lease, err := locker.Acquire(ctx, name)
 		if held, is := errors.AsType[*locks.HeldError](err); is {
-			return "", fmt.Errorf("lease %s: %w, %s", name, err, locks.Printable(status.NameOf(held.Holder)))
+			return "", fmt.Errorf("lease %s: %w, %s", name, err, secret.Printable(status.NameOf(held.Holder)))
 		}
 		if err != nil {
 			return "", err

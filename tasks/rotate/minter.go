@@ -134,7 +134,7 @@ func (m *minter) insert(ctx context.Context, batch []planned, out *minted) error
 		return err
 	}
 	for _, r := range refused {
-		out.failures = append(out.failures, failure{tokens[r.Index].planned, r.Err.Error()})
+		out.failures = append(out.failures, failure{tokens[r.Index].planned, m.o.reason(r.Err)})
 		tokens[r.Index] = nil
 	}
 	for _, t := range tokens {

@@ -78,8 +78,10 @@ type Options struct {
 	// asked; then no placeholder is pushed.
 	Gateways     func(ctx context.Context) ([]ledger.Gateway, error)
 	Placeholders Placeholders
-	Metrics      *Metrics
-	Now          func() time.Time
+	// Clean makes a tenant's reason printable: it may quote a server. It may be nil.
+	Clean   func(string) string
+	Metrics *Metrics
+	Now     func() time.Time
 
 	TTL         time.Duration // of a token; whole seconds
 	Concurrency int           // pushes at a time; zero finds out how many help
@@ -97,6 +99,14 @@ type Options struct {
 	// Revoke expires a tenant's older sync tokens as soon as its new one is
 	// delivered: the answer to a leak. After a placeholder, all of them. It implies Force.
 	Revoke bool
+}
+
+// reason is an error as it is kept with a tenant that failed.
+func (o *Options) reason(err error) string {
+	if o.Clean == nil {
+		return err.Error()
+	}
+	return o.Clean(err.Error())
 }
 
 // Rotation is the task. One run of it is at work at a time.

@@ -374,6 +374,28 @@ func TestRefusedTokenIsDeletedUnlessItMayHaveArrived(t *testing.T) {
 	})
 }
 
+// TestReasonsAreClean: what a server says of a tenant is made printable before it is kept:
+// in the ledger, in the report, in the log.
+func TestReasonsAreClean(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.o.Clean = func(text string) string { return strings.ReplaceAll(text, "422", "[redacted]") }
+		w.zync.Answer(func(int64) int { return 422 })
+		r, _ := w.run(nil)
+		if len(r.Failures) == 0 {
+			t.Fatal("nobody failed")
+		}
+		for _, f := range r.Failures {
+			if !strings.Contains(f.Error, "[redacted]") {
+				t.Errorf("failure %+v", f)
+			}
+		}
+		if strings.Contains(w.log.String(), "422") {
+			t.Errorf("log:\n%s", w.log)
+		}
+	})
+}
+
 func TestVerifyBeforePush(t *testing.T) {
 	for name, c := range map[string]struct {
 		err           error

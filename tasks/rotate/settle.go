@@ -41,7 +41,7 @@ func (e *engine) settle(p pushed) {
 	t.sent = t.sent || p.answer.Sent
 	t.tries++
 	if p.answer.Err != nil {
-		t.reason = p.answer.Err.Error()
+		t.reason = e.o.reason(p.answer.Err)
 	}
 	switch p.answer.Class {
 	case zync.Delivered:

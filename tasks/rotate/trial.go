@@ -77,7 +77,7 @@ func (e *engine) try(ctx context.Context, t *token) {
 			e.trial.left--
 			e.again(t.planned)
 		case errors.Is(err, zync.ErrNotAccepted):
-			t.reason = err.Error()
+			t.reason = e.o.reason(err)
 			e.refused(t, false)
 			e.end.place = t.tenant.ID // the next run tries another tenant's token
 			e.trial.left = 0

@@ -37,33 +37,34 @@ type Finding struct {
 // timeout bounds all tests together.
 const timeout = 2 * time.Minute
 
-// Run tests cfg. problem is the error of its validation, or nil. Run tells found of
-// each finding as it comes, and returns all of them.
-func Run(ctx context.Context, cfg config.Config, problem error, found func(Finding)) []Finding {
+// Options say what is tested.
+type Options struct {
+	Config  config.Config
+	Problem error            // of its validation, or nil
+	Exposed []config.Exposed // secrets on the command line
+	Found   func(Finding)    // is told of each finding as it comes
+}
+
+// Run tests a configuration and the servers that it names.
+func Run(ctx context.Context, o Options) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c := &check{cfg: cfg, found: found}
-	if c.configuration(problem) {
+	c := &check{cfg: o.Config, add: o.Found}
+	if c.configuration(o.Problem) {
+		c.exposed(o.Exposed)
 		c.mysql(ctx)
 		c.redis(ctx)
 		c.zync(ctx)
 		c.schedule(time.Now().UTC())
 	}
-	return c.findings
 }
 
-// check collects findings.
+// check adds findings.
 type check struct {
-	cfg      config.Config
-	findings []Finding
-	found    func(Finding)
+	cfg config.Config
+	add func(Finding)
 	// fingerprint is that of Porta's database; empty where it can't be read.
 	fingerprint string
-}
-
-func (c *check) add(f Finding) {
-	c.findings = append(c.findings, f)
-	c.found(f)
 }
 
 func (c *check) ok(name, format string, args ...any) {
@@ -99,6 +100,13 @@ func (c *check) configuration(problem error) bool {
 	}
 	c.ok("configuration", "every flag and variable is valid")
 	return true
+}
+
+// exposed warns of secrets that every user of the machine can read.
+func (c *check) exposed(secrets []config.Exposed) {
+	for _, e := range secrets {
+		c.warn("command line", "use the variable "+e.Variable, "%s holds a secret, which every user of this machine can see (ps)", e.Flag)
+	}
 }
 
 // since is how long ago began was, as findings show it.

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
-	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // idleGateway is how long a gateway may serve before it is strange that Zync asks
@@ -43,7 +43,7 @@ func describe(gateways []ledger.Gateway, now time.Time) string {
 		if !g.LastRequest.IsZero() {
 			last = fmt.Sprintf("last request of Zync's %s ago", now.Sub(g.LastRequest).Round(time.Second))
 		}
-		texts = append(texts, fmt.Sprintf("%s on %s, %s", locks.Printable(g.By), locks.Printable(g.Address), last))
+		texts = append(texts, fmt.Sprintf("%s on %s, %s", secret.Printable(g.By), secret.Printable(g.Address), last))
 	}
 	return strings.Join(texts, "; ")
 }

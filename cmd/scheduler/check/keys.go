@@ -9,6 +9,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/config"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -27,7 +28,7 @@ func (c *check) lease(ctx context.Context, client redis.UniversalClient) {
 		return
 	}
 	if err := lease.Release(); err != nil {
-		c.warn("redis lease", "nothing: it runs out by itself", "%s", locks.Printable(err.Error()))
+		c.warn("redis lease", "nothing: it runs out by itself", "%s", secret.Printable(err.Error()))
 		return
 	}
 	if err := locks.New(client, prefix, config.LeaseLife, "").Probe(ctx, LeaseNames()...); err != nil {
@@ -69,7 +70,7 @@ func (c *check) ledger(ctx context.Context, client redis.UniversalClient) {
 	}
 	for _, f := range foreign {
 		c.warn("redis ledger", "find the program that writes to this key, or choose another --name (SCHEDULER_NAME); the next run moves the value aside and begins anew",
-			"%s", locks.Printable(f.Error()))
+			"%s", secret.Printable(f.Error()))
 	}
 	if len(foreign) == 0 {
 		c.ok("redis ledger", "each command of a run works on its keys")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
+	"github.com/token-scheduler/token-scheduler/secret"
 )
 
 // slowRedis is how long an answer of Redis may take. Calls are given up after three
@@ -52,16 +53,16 @@ func (c *check) redisServer(version string, took time.Duration) {
 	case version == "":
 		c.ok("redis", "answers in %s; this user may not read its version", answers)
 	case olderThan(version, 6, 2):
-		c.warn("redis", "use Redis 6.2 or later, or Valkey", "version %s", locks.Printable(version))
+		c.warn("redis", "use Redis 6.2 or later, or Valkey", "version %s", secret.Printable(version))
 	default:
-		c.ok("redis", "version %s, answers in %s", locks.Printable(version), answers)
+		c.ok("redis", "version %s, answers in %s", secret.Printable(version), answers)
 	}
 }
 
 // failRedis says what to do about an error of Redis; advice is for the errors of which
 // nothing more is known.
 func (c *check) failRedis(name, advice string, err error) {
-	c.fail(name, cmp.Or(locks.Advice(err), advice), "%s", locks.Printable(err.Error()))
+	c.fail(name, cmp.Or(locks.Advice(err), advice), "%s", secret.Printable(err.Error()))
 }
 
 // owner compares the fingerprint beside the keys with that of Porta's database.
@@ -80,7 +81,7 @@ func (c *check) owner(ctx context.Context, client redis.UniversalClient) {
 		c.ok("redis owner", "the keys belong to nobody yet")
 	case recorded != c.fingerprint:
 		c.fail("redis owner", "give one of the two schedulers another --name (SCHEDULER_NAME), or Redis of its own; if this Porta was renamed or restored, see --take-over",
-			"the keys of the name %q belong to another Porta, %s; this one is %s", c.cfg.Name, locks.Printable(recorded), c.fingerprint)
+			"the keys of the name %q belong to another Porta, %s; this one is %s", c.cfg.Name, secret.Printable(recorded), c.fingerprint)
 	default:
 		c.ok("redis owner", "the keys belong to this Porta, %s", c.fingerprint)
 	}
@@ -94,7 +95,7 @@ func (c *check) eviction(info map[string]string) {
 		c.ok("redis eviction", "this user may not read the policy")
 	case policy != "noeviction" && info["maxmemory"] != "0":
 		c.warn("redis eviction", "set maxmemory-policy to noeviction, or use a Redis that is no cache: an evicted lease ends a run, an evicted ledger costs one more",
-			"maxmemory-policy is %s", locks.Printable(policy))
+			"maxmemory-policy is %s", secret.Printable(policy))
 	default:
 		c.ok("redis eviction", "nothing is evicted")
 	}

@@ -46,7 +46,7 @@ func TestScheduleIsShown(t *testing.T) {
 			Rotate: parse("0 * * * *", c.zone), Janitor: parse("0 0 * * 0", c.zone), Timezone: c.zone, TokenTTL: 24 * time.Hour,
 		}
 		found := map[string]string{}
-		ch := &check{cfg: cfg, found: func(f Finding) { found[f.Check] = f.Found }}
+		ch := &check{cfg: cfg, add: func(f Finding) { found[f.Check] = f.Found }}
 		ch.schedule(c.now)
 		for check, want := range c.want {
 			if !strings.HasPrefix(found[check], want) {

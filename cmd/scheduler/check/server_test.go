@@ -28,7 +28,7 @@ func TestServersThatATestCannotHave(t *testing.T) {
 		"enough":            {db.Server{Connections: 4}, "mysql connections", OK, "4 at a time", ""},
 	} {
 		findings := map[string]Finding{}
-		tests := &check{found: func(f Finding) { findings[f.Check] = f }}
+		tests := &check{add: func(f Finding) { findings[f.Check] = f }}
 		tests.server(c.server)
 		f := findings[c.check]
 		if f.Result != c.result || !strings.Contains(f.Found, c.found) || !strings.Contains(f.Advice, c.advises) {
