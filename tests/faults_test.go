@@ -222,7 +222,7 @@ func TestMySQLAwayAtTheStart(t *testing.T) {
 		t.Error("want exit code 1 when it stays away")
 	}
 	p := w.start(nil, "--run-once", "--task=rotate")
-	p.logs("nothing can be minted; trying again")
+	p.logs("MySQL does not answer; trying again")
 	toxics["mysql"].heal()
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)

@@ -2,8 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"slices"
+	"time"
 
+	"golang.org/x/time/rate"
+
+	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
@@ -11,6 +17,7 @@ import (
 // reports.
 func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, stdout io.Writer) int {
 	defer a.reporter.afterRuns(context.WithoutCancel(ctx))
+	a.awaitPorta(ctx, drain)
 	var reports []tasks.Report
 	for _, name := range a.cfg.ByHand.Tasks {
 		if draining(drain) {
@@ -45,6 +52,32 @@ func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, s
 		return exitFailed
 	}
 	return exitCode(reports)
+}
+
+// awaitPorta waits, as a rotation by hand does, until MySQL can say which Porta this is.
+// The run says what came of it.
+func (a *app) awaitPorta(ctx context.Context, drain <-chan struct{}) {
+	h := a.cfg.ByHand
+	if a.parts.owns == nil || h.DryRun || !slices.Contains(h.Tasks, tasks.Rotate) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Zync.RetryFor)
+	defer cancel()
+	said := rate.Sometimes{Interval: time.Minute}
+	for {
+		err := a.parts.owns(ctx)
+		if !errors.Is(err, tasks.ErrPortaUnknown) || db.Definite(err) {
+			return
+		}
+		said.Do(func() { a.log.Warn("MySQL does not answer; trying again", "err", err) })
+		select {
+		case <-time.After(askOwnsEvery):
+		case <-drain:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func draining(drain <-chan struct{}) bool {
