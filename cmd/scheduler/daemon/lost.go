@@ -78,11 +78,7 @@ func (d *Daemon) recallStranded(t *term) error {
 		return err
 	}
 	d.o.Log.Warn("tenants for whom Zync may hold a placeholder are given live tokens now", "why", why)
-	window := d.rotate.Schedule.Window(d.o.Now())
-	report := d.rotate.Runner.Run(t.ctx, d.o.Tokens.Recall(), window, t.drain)
-	if report.Result.Done > 0 {
-		d.rotate.reached()
-	}
+	report := d.runBeside(t, d.o.Tokens.Recall())
 	switch report.Outcome {
 	case tasks.Success:
 		l.recalls = 0
@@ -104,16 +100,21 @@ func (d *Daemon) mendLost(t *term) error {
 	}
 	d.o.Log.Error("MySQL has lost tokens that were delivered: a failover, a restore, or somebody deleted them. Minting them anew",
 		"tenants", len(lost), "tenant_ids", lost[:min(len(lost), 100)])
-	window := d.rotate.Schedule.Window(d.o.Now())
-	report := d.rotate.Runner.Run(t.ctx, d.o.Tokens.Mend(lost), window, t.drain)
+	report := d.runBeside(t, d.o.Tokens.Mend(lost))
+	if report.Outcome != tasks.Success {
+		d.o.Tokens.Unmended(lost) // look again in a minute
+	}
+	return nil
+}
+
+// runBeside runs a rotation that the schedule does not know of.
+func (d *Daemon) runBeside(t *term, task tasks.Task) tasks.Report {
+	report := d.rotate.Runner.Run(t.ctx, task, d.rotate.Schedule.Window(d.o.Now()), t.drain)
 	if report.Result.Done > 0 {
 		d.rotate.reached()
 	}
 	if errors.Is(report.Err, tasks.ErrHung) {
 		d.rotate.abandoned()
 	}
-	if report.Outcome != tasks.Success {
-		d.o.Tokens.Unmended(lost) // look again in a minute
-	}
-	return nil
+	return report
 }
