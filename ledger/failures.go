@@ -22,7 +22,7 @@ type Ask struct {
 	// Replaced is true while a gateway is alive. Then no tenant is at risk for whom Zync
 	// holds a placeholder; otherwise each of them is.
 	Replaced bool
-	Limit   int // of the list
+	Limit    int // of the list
 	// Match chooses those that are listed; nil lists all.
 	Match func(Failing) bool
 }
