@@ -138,6 +138,11 @@ func (d *Daemon) standBy(ctx context.Context) {
 		d.lastComplete(ctx, d.rotate)
 		d.watchPlaceholders(ctx)
 	}
+	role := standsBy
+	if d.helpOut(ctx) {
+		role = withoutRedis
+	}
+	d.become(role)
 }
 
 // watchPlaceholders has a standby know when a gateway was last alive: it may lead later.
@@ -148,11 +153,6 @@ func (d *Daemon) watchPlaceholders(ctx context.Context) {
 	if _, err := d.o.Tokens.Stranded(ctx); err != nil {
 		d.o.Log.Debug("not known whether a gateway is alive; asking again", "err", err)
 	}
-	role := standsBy
-	if d.helpOut(ctx) {
-		role = withoutRedis
-	}
-	d.become(role)
 }
 
 // lastComplete reads when the last run of a job began that reached everyone.

@@ -37,9 +37,9 @@ func (*recalls) Nothing() tasks.Result {
 	return tasks.Result{}
 }
 
-func (r *recalls) Run(context.Context, tasks.Run) (tasks.Result, error) {
+func (r *recalls) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) {
 	r.ran = append(r.ran, time.Now())
-	time.Sleep(r.takes)
+	_, _ = deaf{takes: r.takes}.Run(ctx, run)
 	r.served = r.err == nil && r.result.Failed == 0
 	return r.result, r.err
 }
