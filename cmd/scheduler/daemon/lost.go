@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -41,9 +42,30 @@ type lookout struct {
 	ended  chan struct{} // closed when that look has ended; nil before the first
 	unsure *rate.Sometimes
 
-	recallAt time.Time // when a recall is due again that has failed for some
-	recalls  int       // that have, in a row
+	recall, mend again
+	mended       []int64 // the tenants of the last mend
 }
+
+// again is when a run besides the schedule's is due again that has failed for some
+// tenants: after 1, 2, 4, 8, 16 minutes, and then each 16 minutes. It must not use up
+// the tokens that may be minted for a tenant in a window.
+type again struct {
+	at    time.Time
+	times int // that it has failed, in a row
+}
+
+func (a *again) ended(outcome tasks.Outcome) {
+	switch outcome {
+	case tasks.Success:
+		*a = again{}
+	case tasks.Partial:
+		a.times = min(a.times+1, partialRetries)
+		a.at = time.Now().Add(partialRetry(a.times))
+	default: // it reached nobody, or not everyone: the next look tries again
+	}
+}
+
+func (a *again) waits() bool { return time.Now().Before(a.at) }
 
 // atWork is true during a look and the runs that it begins.
 func (l *lookout) atWork() bool { return l.ended != nil && !closed(l.ended) }
@@ -68,25 +90,17 @@ func (d *Daemon) lookForLost(t *term) {
 }
 
 // recallStranded gives live tokens to tenants for whom Zync holds a placeholder that no
-// gateway replaces any more. Those that fail are tried again after 1, 2, 4, 8, 16 minutes.
+// gateway replaces any more.
 func (d *Daemon) recallStranded(t *term) error {
 	l := &d.lookout
 	ctx, cancel := context.WithTimeout(t.ctx, lookTime)
 	defer cancel()
 	why, err := d.o.Tokens.Stranded(ctx)
-	if err != nil || why == "" || time.Now().Before(l.recallAt) {
+	if err != nil || why == "" || l.recall.waits() {
 		return err
 	}
 	d.o.Log.Warn("tenants for whom Zync may hold a placeholder are given live tokens now", "why", why)
-	report := d.runBeside(t, d.o.Tokens.Recall())
-	switch report.Outcome {
-	case tasks.Success:
-		l.recalls = 0
-	case tasks.Partial:
-		l.recalls = min(l.recalls+1, partialRetries)
-		l.recallAt = time.Now().Add(partialRetry(l.recalls))
-	default: // it reached nobody, or not everyone: the next look tries again
-	}
+	l.recall.ended(d.runBeside(t, d.o.Tokens.Recall()).Outcome)
 	return nil
 }
 
@@ -98,11 +112,18 @@ func (d *Daemon) mendLost(t *term) error {
 	if err != nil || len(lost) == 0 {
 		return err
 	}
+	l := &d.lookout
+	if l.mend.waits() && !slices.ContainsFunc(lost, func(id int64) bool { return !slices.Contains(l.mended, id) }) {
+		d.o.Tokens.Unmended(lost)
+		return nil
+	}
 	d.o.Log.Error("MySQL has lost tokens that were delivered: a failover, a restore, or somebody deleted them. Minting them anew",
 		"tenants", len(lost), "tenant_ids", lost[:min(len(lost), 100)])
 	report := d.runBeside(t, d.o.Tokens.Mend(lost))
+	l.mended = lost
+	l.mend.ended(report.Outcome)
 	if report.Outcome != tasks.Success {
-		d.o.Tokens.Unmended(lost) // look again in a minute
+		d.o.Tokens.Unmended(lost)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,69 @@ func TestStrandedTenantsAreRecalled(t *testing.T) {
 			})
 		})
 	}
+}
+
+// losses are tenants whose tokens MySQL has lost. One of them can't be served.
+type losses struct {
+	Tokens
+	from  time.Time
+	mu    sync.Mutex
+	ids   []int64
+	mends int
+}
+
+func (l *losses) Lost(context.Context) ([]int64, error) {
+	if time.Now().Before(l.from) {
+		return nil, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ids, nil
+}
+
+func (l *losses) Mend(ids []int64) tasks.Task {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mends++
+	return &recalls{takes: time.Second, result: tasks.Result{Done: len(ids) - 1, Failed: 1, Complete: true}}
+}
+
+// mended returns how many mends there were, and changes who is lost from now on.
+func (l *losses) mended(ids ...int64) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ids = ids
+	return l.mends
+}
+
+func (*losses) MayBeOut() bool                           { return false }
+func (*losses) Unmended([]int64)                         {}
+func (*losses) Stranded(context.Context) (string, error) { return "", nil }
+
+// TestLostTokensOfATenantThatFails: its mends are minutes apart, and a tenant that comes
+// later waits for none of them.
+func TestLostTokensOfATenantThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newTestDaemon(t, deaf{tasks.Rotate, time.Second, 1, nil}, deaf{tasks.Janitor, time.Second, 0, nil})
+		lost := &losses{from: time.Now().Add(5 * time.Second), ids: []int64{7}}
+		d.o.Tokens = lost
+		drain, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			d.Run(t.Context(), drain)
+		}()
+		time.Sleep(35 * time.Minute)
+		before := lost.mended(7, 8)
+		if before < 5 || before > 7 {
+			t.Errorf("%d mends in 35 minutes, want 5 to 7", before)
+		}
+		time.Sleep(lookEvery + 2*Beat)
+		if lost.mended() == before {
+			t.Error("a tenant whose token was lost later waits for the one that fails")
+		}
+		close(drain)
+		<-ended
+	})
 }
 
 // TestNobodyStepsAsideFromARecall: it is at work when the schedule's runs have reached
