@@ -12,7 +12,8 @@ if [ -z "${BOOT_SHARE:-}" ]; then
 	bin/demo -bin bin/scheduler -tenants 60 -serve "$BOOT_SHARE/etc" &
 	demo=$!
 	cleanup() {
-		[ -z "${booted:-}" ] || kill -9 "$booted" 2>/dev/null || true
+		# The first process of the namespace takes all others along.
+		[ -z "${booted:-}" ] || kill -9 $(cat "/proc/$booted/task/$booted/children") 2>/dev/null || true
 		kill "$demo" 2>/dev/null || true
 		wait 2>/dev/null || true
 		# The cgroups of the services that ran.
@@ -21,7 +22,7 @@ if [ -z "${BOOT_SHARE:-}" ]; then
 	}
 	trap cleanup EXIT
 	for _ in $(seq 60); do [ -s "$BOOT_SHARE/etc/environment" ] || sleep 1; done
-	unshare --mount --pid --fork --kill-child --ipc --uts --cgroup "$0" >"$BOOT_SHARE/boot" 2>&1 &
+	unshare --mount --pid --fork --ipc --uts --cgroup "$0" >"$BOOT_SHARE/boot" 2>&1 &
 	booted=$!
 	for _ in $(seq 240); do
 		[ ! -e "$BOOT_SHARE/result" ] || break
