@@ -25,6 +25,9 @@ func TestRedisThatIsSlowForLong(t *testing.T) {
 	first.logs("run ended", "outcome=success")
 	second := w.start(short())
 	second.logs("standing by")
+	eventually(t, "a standby that knows of the last rotation", func() bool {
+		return strings.Contains(second.metrics(t), `token_scheduler_task_last_success_timestamp_seconds{task="rotate"} 1`)
+	})
 	redis.add("latency", "downstream", `"latency":4500`)
 	slow := time.Now()
 	eventually(t, "rotation alone", func() bool { return countLines(first, aloneLine)+countLines(second, aloneLine) > 0 })
