@@ -2,13 +2,9 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -50,65 +46,32 @@ func near(now, at time.Time, d time.Duration) bool {
 
 func (l *Ledger) gateways() string { return l.prefix + "gateways" }
 
+func (l *Ledger) gatewayRegister() register[Gateway] {
+	return register[Gateway]{Ledger: l, key: l.gateways(), what: "gateway", alive: Gateway.Alive}
+}
+
 // RecordGateway notes that this process serves a gateway. It forgets the gateways that
 // are not alive any more.
 func (l *Ledger) RecordGateway(ctx context.Context, g Gateway, now time.Time) error {
 	g.By, g.Seen = l.by, now
-	known, err := l.Gateways(ctx)
-	if err != nil {
-		return err
-	}
-	encoded, err := json.Marshal(g)
-	if err != nil {
-		return fmt.Errorf("encode gateway: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, err = l.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for _, other := range known {
-			if !other.Alive(now) {
-				pipe.HDel(ctx, l.gateways(), other.By)
-			}
-		}
-		pipe.HSet(ctx, l.gateways(), l.by, encoded)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("record gateway: %w", err)
-	}
-	return nil
+	return l.gatewayRegister().record(ctx, g, now)
 }
 
 // RemoveGateway notes that this process serves no gateway any more.
-func (l *Ledger) RemoveGateway(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if err := l.client.HDel(ctx, l.gateways(), l.by).Err(); err != nil {
-		return fmt.Errorf("remove gateway: %w", err)
-	}
-	return nil
-}
+func (l *Ledger) RemoveGateway(ctx context.Context) error { return l.gatewayRegister().remove(ctx) }
 
 // Gateways returns what the gateways have said of themselves, in the order of their
 // names. It holds gateways that ended without a word, too: see [Gateway.Alive].
 func (l *Ledger) Gateways(ctx context.Context) ([]Gateway, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var values map[string]string
-	err := l.on(ctx, hashType, func() (err error) {
-		values, err = l.client.HGetAll(ctx, l.gateways()).Result()
-		return err
-	}, l.gateways())
+	entries, err := l.gatewayRegister().entries(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read gateways: %w", err)
+		return nil, err
 	}
 	var known []Gateway
-	for by, value := range values {
-		var g Gateway
-		if json.Unmarshal([]byte(value), &g) == nil && g.By == by {
+	for _, by := range slices.Sorted(maps.Keys(entries)) {
+		if g := entries[by]; g.By == by {
 			known = append(known, g)
 		}
 	}
-	slices.SortFunc(known, func(a, b Gateway) int { return strings.Compare(a.By, b.By) })
 	return known, nil
 }

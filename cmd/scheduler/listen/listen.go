@@ -116,12 +116,6 @@ func (s *Server) Serve(webConfigFile string) error {
 	return web.Serve(s.listener, s.server, &web.FlagConfig{WebConfigFile: &webConfigFile}, quietly)
 }
 
-// Shutdown accepts no new client. It waits until the requests under way are answered, or
-// ctx ends.
-func (s *Server) Shutdown(ctx context.Context) error {
-	return errors.Join(s.server.Shutdown(ctx), s.listener.Close())
-}
-
 // Close closes all connections at once.
 func (s *Server) Close() error { return errors.Join(s.server.Close(), s.listener.Close()) }
 
