@@ -88,30 +88,33 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 		return rotate.Options{}, err
 	}
 	o := rotate.Options{
-		Tenants:     p.tenants,
-		Missing:     p.tenants.Missing,
-		Newest:      p.tenants.Newest,
-		Identity:    p.tenants.Identity,
-		Strays:      p.tenants.Strays,
-		OpenWriter:  func(ctx context.Context) (rotate.Writer, error) { return p.openWriter(ctx, tasks.Rotate) },
-		Ledger:      p.ledger,
-		Bookmark:    p.ledger,
-		Said:        p.said,
+		Porta: rotate.Porta{
+			Tenants:    p.tenants,
+			Tokens:     p.tenants,
+			OpenWriter: func(ctx context.Context) (rotate.Writer, error) { return p.openWriter(ctx, tasks.Rotate) },
+			Strays:     p.tenants.Strays,
+		},
+		Records: rotate.Records{
+			Ledger:       p.ledger,
+			Bookmark:     p.ledger,
+			Said:         p.said,
+			Gateways:     p.ledger.Gateways,
+			Placeholders: p.ledger,
+		},
+		Order: rotate.Order{
+			Only:   cfg.ByHand.Tenants,
+			Force:  cfg.ByHand.Force,
+			DryRun: cfg.ByHand.DryRun,
+			Revoke: cfg.ByHand.Revoke,
+		},
 		Zync:        client,
+		Clean:       p.clean,
+		Metrics:     rotate.NewMetrics(a.of[tasks.Rotate], cfg.Schedule.TokenTTL, p.now),
+		Now:         p.now,
+		TTL:         cfg.Schedule.TokenTTL,
+		Concurrency: cfg.Zync.Concurrency,
+		Rate:        cfg.Zync.Rate,
 		Placeholder: cfg.Zync.Placeholder,
-
-		Gateways:     p.ledger.Gateways,
-		Placeholders: p.ledger,
-		Clean:        p.clean,
-		Metrics:      rotate.NewMetrics(a.of[tasks.Rotate], cfg.Schedule.TokenTTL, p.now),
-		Now:          p.now,
-		TTL:          cfg.Schedule.TokenTTL,
-		Concurrency:  cfg.Zync.Concurrency,
-		Rate:         cfg.Zync.Rate,
-		Only:         cfg.ByHand.Tenants,
-		Force:        cfg.ByHand.Force,
-		DryRun:       cfg.ByHand.DryRun,
-		Revoke:       cfg.ByHand.Revoke,
 	}
 	if cfg.ByHand.RunOnce {
 		o.RetryFor = cfg.Zync.RetryFor

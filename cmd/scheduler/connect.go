@@ -52,9 +52,7 @@ type parts struct {
 // tenants are Porta's tenants and tokens; see [db.Tenants].
 type tenants interface {
 	rotate.Tenants
-	Missing(ctx context.Context, digests []secret.Text) ([]int, error)
-	Newest(ctx context.Context, owners []int64) (map[int64]time.Time, error)
-	Identity(ctx context.Context) (db.Identity, error)
+	rotate.Tokens
 	Strays(ctx context.Context) ([]int64, error)
 }
 

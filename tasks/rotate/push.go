@@ -65,7 +65,7 @@ func (e *engine) lookFor(ctx context.Context, t *token) (p pushed) {
 	if !lost && time.Since(t.born) < rowAge {
 		return p
 	}
-	missing, err := e.o.Missing(ctx, []secret.Text{t.digest})
+	missing, err := e.o.Tokens.Missing(ctx, []secret.Text{t.digest})
 	p.gone = err == nil && len(missing) > 0
 	p.unsure = err != nil && lost
 	p.looked = err == nil && !p.gone

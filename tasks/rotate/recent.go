@@ -97,7 +97,7 @@ func (e *engine) lookForRecent(ctx context.Context, now time.Time) {
 	var missing []int
 	e.work.searching = true
 	e.async(func() (err error) {
-		missing, err = e.o.Missing(ctx, digests)
+		missing, err = e.o.Tokens.Missing(ctx, digests)
 		return err
 	}, func(err error) {
 		e.work.searching = false

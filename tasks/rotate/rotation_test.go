@@ -3,15 +3,10 @@ package rotate_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/secret"
@@ -20,214 +15,6 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/sim"
 	"github.com/token-scheduler/token-scheduler/zync"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// world is a rotation's, in memory and under virtual time.
-type world struct {
-	t     *testing.T
-	porta *sim.Porta
-	redis *sim.Redis
-	zync  *sim.Zync
-	o     rotate.Options
-	log   *strings.Builder
-}
-
-func newWorld(t *testing.T, tenants int) *world {
-	t.Helper()
-	w := &world{t: t, porta: sim.NewPorta(tenants), redis: sim.NewRedis(), zync: sim.NewZync(), log: &strings.Builder{}}
-	client, err := zync.NewClient(zync.Options{URL: "http://zync", Now: time.Now, Transport: w.zync})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ledger := sim.NewLedger(w.redis)
-	w.o = rotate.Options{
-		Tenants: w.porta, Missing: w.porta.Missing, Newest: w.porta.Newest, Identity: w.porta.Identity,
-		OpenWriter: func(ctx context.Context) (rotate.Writer, error) {
-			writer, err := w.porta.OpenWriter(ctx, "rotate", 15*time.Second)
-			if err != nil {
-				return nil, err
-			}
-			return writer, nil
-		},
-		Ledger: ledger, Bookmark: ledger, Zync: client,
-		Metrics: rotate.NewMetrics(prometheus.NewRegistry(), 24*time.Hour, time.Now),
-		Now:     time.Now, TTL: 24 * time.Hour, Concurrency: 3,
-	}
-	w.zync.Set(sim.Weather{Latency: 0})
-	return w
-}
-
-// run rotates in the hour's window, by a new process.
-func (w *world) run(drain <-chan struct{}) (tasks.Result, error) {
-	return w.runBy(rotate.New(w.o), drain)
-}
-
-// runBy rotates in the hour's window.
-func (w *world) runBy(r *rotate.Rotation, drain <-chan struct{}) (tasks.Result, error) {
-	run := w.newRun(time.Now().Truncate(time.Hour))
-	run.Drain = drain
-	return r.Run(w.t.Context(), run)
-}
-
-// newRun is a run in the hour's window from start.
-func (w *world) newRun(start time.Time) tasks.Run {
-	return tasks.Run{
-		Window: tasks.Window{Start: start, End: start.Add(time.Hour)}, Progress: func(tasks.Progress) {},
-		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
-}
-
-func count(r tasks.Result, name string) int {
-	for _, c := range r.Counts {
-		if c.Name == name {
-			return c.N
-		}
-	}
-	return -1
-}
-
-func (w *world) expect(r tasks.Result, want map[string]int) {
-	w.t.Helper()
-	for name, n := range want {
-		if got := count(r, name); got != n {
-			w.t.Errorf("%s is %d, want %d (%+v)", name, got, n, r.Counts)
-		}
-	}
-}
-
-// allServed checks that Zync holds a token that Porta accepts for every tenant.
-func (w *world) allServed() {
-	w.t.Helper()
-	for _, id := range w.porta.Tenants() {
-		if token, found := w.porta.Token(w.zync.Holds(id)); !found || !token.Lives(time.Now()) {
-			w.t.Errorf("tenant %d: Zync holds no token that Porta accepts", id)
-		}
-	}
-}
-
-func TestOutageInTheMiddleWastesNoToken(t *testing.T) {
-	for name, weather := range map[string]sim.Weather{
-		"refusing": {Down: errors.New("connection refused")},
-		"hanging":  {Hanging: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 5000)
-				w.zync.Set(sim.Weather{Latency: 10 * time.Millisecond})
-				time.AfterFunc(5*time.Second, func() { w.zync.Set(weather) })
-				time.AfterFunc(10*time.Minute, func() { w.zync.Set(sim.Weather{}) })
-				began, rotation, minted := time.Now(), rotate.New(w.o), 0
-				r, err := w.runBy(rotation, nil)
-				for err != nil && time.Since(began) < 12*time.Minute { // as the daemon does
-					minted += count(r, "minted")
-					time.Sleep(30 * time.Second)
-					r, err = w.runBy(rotation, nil)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.expect(r, map[string]int{"tenants": 5000, "failed": 0})
-				w.allServed()
-				if minted += count(r, "minted"); minted != 5000 {
-					t.Errorf("%d tokens were minted for 5000 tenants", minted)
-				}
-				if took := time.Since(began); took < 10*time.Minute || took > 12*time.Minute {
-					t.Errorf("took %s, want little more than the outage", took)
-				}
-				if said := strings.Count(w.log.String(), "zync is still in trouble"); said < 5 || said > 10 {
-					t.Errorf("the log said %d times that Zync is in trouble, want once a minute", said)
-				}
-			})
-		})
-	}
-}
-
-func TestZyncDownFromTheStartCostsAHandful(t *testing.T) {
-	for _, by := range []time.Duration{0, 10 * time.Minute} { // the daemon's run, and one by hand
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 500)
-			w.o.RetryFor = by
-			w.zync.Set(sim.Weather{Down: errors.New("connection refused")})
-			rotation := rotate.New(w.o)
-			r, err := w.runBy(rotation, nil)
-			if err == nil || !strings.Contains(err.Error(), "connection refused") {
-				t.Errorf("error %v, want one with the cause", err)
-			}
-			w.expect(r, map[string]int{"tenants": 500, "delivered": 0, "failed": 500})
-			minted := count(r, "minted")
-			if minted > 8 {
-				t.Errorf("%d tokens were minted", minted)
-			}
-			if n := w.porta.Tokens(); by > 0 && n != 0 {
-				t.Errorf("%d tokens are left, though none was ever sent", n)
-			}
-			if by > 0 {
-				return
-			}
-			for range 20 { // two hours of it
-				time.Sleep(time.Minute)
-				r, _ = w.runBy(rotation, nil)
-				minted += count(r, "minted")
-			}
-			w.zync.Set(sim.Weather{})
-			r, err = w.runBy(rotation, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.expect(r, map[string]int{"delivered": 500, "failed": 0})
-			w.allServed()
-			if minted += count(r, "minted"); minted != 500 || w.porta.Tokens() != 500 {
-				t.Errorf("%d tokens were minted for 500 tenants, %d are there", minted, w.porta.Tokens())
-			}
-		})
-	}
-}
-
-// TestZyncThatLivesButTakesNothing: /status/live says 200, and every push fails.
-// Fresh tokens are tried one at a time, fewer and fewer, and none is wasted.
-func TestZyncThatLivesButTakesNothing(t *testing.T) {
-	for name, status := range map[string]int{"500": 500, "hanging": sim.Hang} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3000)
-				time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
-				w.zync.Answer(func(int64) int { return status })
-				rotation, began, minted := rotate.New(w.o), time.Now(), 0
-				time.AfterFunc(time.Minute, func() {
-					if n := w.porta.Tokens(); n < 40 || n > 60 {
-						t.Errorf("%d tokens in the first minute, want some fifty", n)
-					}
-				})
-				time.AfterFunc(10*time.Minute, func() {
-					if n := w.porta.Tokens(); n > 100 {
-						t.Errorf("%d tokens in ten minutes", n)
-					}
-				})
-				for time.Since(began) < 2*time.Hour {
-					r, _ := w.runBy(rotation, nil)
-					minted += count(r, "minted")
-					time.Sleep(30 * time.Second)
-				}
-				if minted > 250 {
-					t.Errorf("%d tokens were minted in two hours", minted)
-				}
-				w.zync.Answer(nil)
-				for range 3 {
-					r, err := w.runBy(rotation, nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					minted += count(r, "minted")
-				}
-				w.allServed()
-				if minted != 3000 {
-					t.Errorf("%d tokens were minted for 3000 tenants", minted)
-				}
-			})
-		})
-	}
-}
 
 func TestTheFirstTenantHoldsUpNoOther(t *testing.T) {
 	for _, status := range []int{500, 503} {
@@ -316,37 +103,6 @@ func TestTheOtherWriterHasTheLastWord(t *testing.T) {
 	})
 }
 
-func TestOverloadStarvesNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 700)
-		w.zync.Set(sim.Weather{}) // one push takes 60 s below: 180 an hour by three workers
-		served := map[int64]int{}
-		w.o.Zync = slowZync{w.o.Zync, &sync.Mutex{}, served}
-		time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
-		for range 5 {
-			_, _ = w.run(nil)
-			time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour)))
-		}
-		if len(served) != 700 {
-			t.Errorf("%d of 700 tenants were served in five windows of 180", len(served))
-		}
-	})
-}
-
-type slowZync struct {
-	rotate.Zync
-	mu     *sync.Mutex
-	served map[int64]int
-}
-
-func (z slowZync) Push(ctx context.Context, tenant zync.Tenant, token secret.Text) zync.Answer {
-	time.Sleep(time.Minute)
-	z.mu.Lock()
-	z.served[tenant.ID]++
-	z.mu.Unlock()
-	return z.Zync.Push(ctx, tenant, token)
-}
-
 func TestRefusedTokenIsDeletedUnlessItMayHaveArrived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
@@ -394,43 +150,6 @@ func TestReasonsAreClean(t *testing.T) {
 			t.Errorf("log:\n%s", w.log)
 		}
 	})
-}
-
-func TestVerifyBeforePush(t *testing.T) {
-	for name, c := range map[string]struct {
-		err           error
-		asked, pushes int
-	}{
-		"accepted":     {nil, 1, 20},
-		"not accepted": {zync.ErrNotAccepted, 11, 0}, // it is tried for ten seconds
-		"no answer":    {errors.New("time-out"), 3, 20},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 20)
-				asked := 0
-				w.o.Verify = func(context.Context, zync.Tenant, secret.Text) error { asked++; return c.err }
-				r, err := w.run(nil)
-				if asked != c.asked || w.zync.Pushes() != c.pushes {
-					t.Errorf("Porta was asked %d times, Zync got %d pushes; want %d and %d", asked, w.zync.Pushes(), c.asked, c.pushes)
-				}
-				if (err != nil) != errors.Is(c.err, zync.ErrNotAccepted) {
-					t.Errorf("error %v", err)
-				}
-				if c.pushes == 0 {
-					w.expect(r, map[string]int{"minted": 1, "failed": 20})
-					if w.porta.Tokens() != 0 {
-						t.Error("the refused token is still there")
-					}
-					// The next run tries another tenant's, should it be this one's own fault.
-					id, _ := sim.NewLedger(w.redis).Resume(t.Context())
-					if id == 0 {
-						t.Error("the next run would begin with the same tenant")
-					}
-				}
-			})
-		})
-	}
 }
 
 func TestDrainPushesWhatIsInHand(t *testing.T) {

@@ -101,7 +101,7 @@ func (e *engine) tryOnPorta(ctx context.Context, t *token) error {
 		if !errors.Is(err, zync.ErrNotAccepted) {
 			return err
 		}
-		if missing, lookErr := e.o.Missing(ctx, []secret.Text{t.digest}); lookErr == nil && len(missing) > 0 {
+		if missing, lookErr := e.o.Tokens.Missing(ctx, []secret.Text{t.digest}); lookErr == nil && len(missing) > 0 {
 			return errGone
 		}
 		if time.Since(began) >= trialLasts {
