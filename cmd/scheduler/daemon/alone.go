@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	"golang.org/x/time/rate"
 )
 
@@ -17,6 +20,17 @@ const (
 	// at most a quarter of a token's life.
 	aloneForSome = 30 * time.Minute
 )
+
+// alone is the rotation that needs no Redis, and what decides when it runs.
+type alone struct {
+	*job
+	fire      cron.Job       // runs the job, unless it runs already
+	startAnew func()         // makes fire, with no window served
+	work      sync.WaitGroup // the runs of fire
+	aging     aging          // of tokens
+	redis     outage
+	redisAway atomic.Bool // for readers outside the loop
+}
 
 // outage is the time for which Redis has not answered.
 type outage struct {
@@ -33,23 +47,23 @@ type aging struct {
 }
 
 func (d *Daemon) redisIsBack() {
-	if d.away.since.IsZero() {
+	if d.alone.redis.since.IsZero() {
 		return
 	}
-	d.o.Log.Info("Redis is back", "after", d.away.lasts())
-	d.away = outage{}
-	d.redisAway.Store(false)
+	d.o.Log.Info("Redis is back", "after", d.alone.redis.lasts())
+	d.alone.redis = outage{}
+	d.alone.redisAway.Store(false)
 }
 
 // redisIsAway logs it, and rotates without Redis if tokens would otherwise pass half
 // their life.
 func (d *Daemon) redisIsAway(err error) {
-	if d.away.since.IsZero() {
-		d.away = outage{since: time.Now(), said: eachMinute()}
-		d.redisAway.Store(true)
+	if d.alone.redis.since.IsZero() {
+		d.alone.redis = outage{since: time.Now(), said: eachMinute()}
+		d.alone.redisAway.Store(true)
 		d.outageBegins()
 	}
-	away := time.Since(d.away.since)
+	away := time.Since(d.alone.redis.since)
 	_, success := d.rotate.last()
 	forSome := away >= d.patience(aloneForSome, 4) && d.old(success)
 	// Whether a gateway replaces placeholders is not known without Redis.
@@ -60,8 +74,8 @@ func (d *Daemon) redisIsAway(err error) {
 		return
 	}
 	d.become(standsBy)
-	d.away.said.Do(func() {
-		d.o.Log.Warn("Redis is away, nobody can be elected; trying again", "for", d.away.lasts(), "err", err)
+	d.alone.redis.said.Do(func() {
+		d.o.Log.Warn("Redis is away, nobody can be elected; trying again", "for", d.alone.redis.lasts(), "err", err)
 	})
 }
 
@@ -74,7 +88,7 @@ func (d *Daemon) outageBegins() {
 	if d.o.Outage != nil {
 		d.o.Outage()
 	}
-	d.beginAlone()
+	d.alone.startAnew()
 }
 
 // mayBeOut is true if Zync may hold placeholders.
@@ -115,13 +129,13 @@ func (d *Daemon) growOldUnserved() bool {
 // goAlone starts a rotation that needs no Redis, beside the loop, if one is due. MySQL's
 // lock still lets only one process write.
 func (d *Daemon) goAlone(args ...any) {
-	d.aging.said.Do(func() {
+	d.alone.aging.said.Do(func() {
 		complete, _ := d.rotate.last()
 		d.o.Log.Error("no rotation has reached everyone for half a token's life, or placeholders may be out; rotating under MySQL's lock alone",
 			append([]any{"last_complete", complete}, args...)...)
 	})
 	if d.alone.due() {
-		d.aloneWork.Go(d.fireAlone.Run)
+		d.alone.work.Go(d.alone.fire.Run)
 	}
 }
 
@@ -134,13 +148,13 @@ func (d *Daemon) growOld(patience time.Duration) bool {
 		return true
 	}
 	if complete, _ := d.rotate.last(); !d.old(complete) {
-		d.aging = aging{said: eachMinute()}
+		d.alone.aging = aging{said: eachMinute()}
 		return false
 	}
-	if d.aging.since.IsZero() {
-		d.aging.since = time.Now()
+	if d.alone.aging.since.IsZero() {
+		d.alone.aging.since = time.Now()
 	}
-	return time.Since(d.aging.since) >= patience
+	return time.Since(d.alone.aging.since) >= patience
 }
 
 // patience is at most a part of a token's life.
@@ -160,7 +174,7 @@ func (d *Daemon) finishAlone() {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		d.aloneWork.Wait()
+		d.alone.work.Wait()
 	}()
 	d.beatUntil(ended, nil)
 }

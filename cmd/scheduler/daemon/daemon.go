@@ -5,12 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/robfig/cron/v3"
 	"golang.org/x/time/rate"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
@@ -53,30 +51,25 @@ type Options struct {
 
 // Daemon leads or stands by.
 type Daemon struct {
-	o                      Options
-	rotate, janitor, alone *job
-	gauges                 gauges
-	pulse                  pulse
-	role                   atomic.Value // a string
-	redisAway              atomic.Bool
-
-	away       outage // of Redis
-	aging      aging  // of tokens
-	fireAlone  cron.Job
-	beginAlone func()
-	aloneWork  sync.WaitGroup // the runs of fireAlone
-	lookout    lookout
-	porta      porta
-	standing   *rate.Sometimes // limits the log line of a standby
-	asked      time.Time       // when a standby last read the record
+	o               Options
+	rotate, janitor *job
+	alone           alone
+	gauges          gauges
+	pulse           pulse
+	role            atomic.Value // a string
+	lookout         lookout
+	porta           porta
+	standing        *rate.Sometimes // limits the log line of a standby
+	asked           time.Time       // when a standby last read the record
 }
 
 // New returns a daemon that stands by.
 func New(o Options) *Daemon {
 	d := &Daemon{
-		o: o, rotate: newJob(o.Rotate, o.Now), janitor: newJob(o.Janitor, o.Now), alone: newJob(o.Alone, o.Now),
+		o: o, rotate: newJob(o.Rotate, o.Now), janitor: newJob(o.Janitor, o.Now),
+		alone:  alone{job: newJob(o.Alone, o.Now), aging: aging{said: eachMinute()}},
 		gauges: newGauges(o.Registry), pulse: pulse{started: time.Now()}, standing: hourly(),
-		lookout: lookout{unsure: hourly()}, porta: porta{said: eachMinute()}, aging: aging{said: eachMinute()},
+		lookout: lookout{unsure: hourly()}, porta: porta{said: eachMinute()},
 	}
 	d.become(standsBy)
 	return d
@@ -100,8 +93,8 @@ func (d *Daemon) become(role string) {
 // ended. ctx ends work that does not finish in time.
 func (d *Daemon) Run(ctx context.Context, drain <-chan struct{}) {
 	defer d.tellSystemd(drain)()
-	d.beginAlone = func() { d.fireAlone = d.alone.begin(ctx, drain, time.Time{}) }
-	d.beginAlone()
+	d.alone.startAnew = func() { d.alone.fire = d.alone.begin(ctx, drain, time.Time{}) }
+	d.alone.startAnew()
 	defer d.finishAlone()
 	for wait := time.Duration(0); d.pause(wait, drain); wait = d.o.Beat/2 + rand.N(d.o.Beat) {
 		if d.Hung() {

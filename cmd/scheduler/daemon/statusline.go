@@ -49,11 +49,11 @@ func (d *Daemon) statusLine() string {
 	}[d.Role()]
 	switch {
 	case d.Role() == withoutRedis:
-		rotation = d.alone
-		if d.redisAway.Load() {
+		rotation = d.alone.job
+		if d.alone.redisAway.Load() {
 			line = "alone, Redis is away"
 		}
-	case d.redisAway.Load():
+	case d.alone.redisAway.Load():
 		line = "Redis is away, nobody leads"
 	}
 	if rotation.atWork() {
