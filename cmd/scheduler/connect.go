@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
-	"github.com/bsm/redislock"
 	"github.com/jmoiron/sqlx"
 	"github.com/redis/go-redis/v9"
 
@@ -15,75 +13,11 @@ import (
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/daemon"
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/status"
 	"github.com/token-scheduler/token-scheduler/db"
-	"github.com/token-scheduler/token-scheduler/gateway"
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
-	"github.com/token-scheduler/token-scheduler/tasks/janitor"
-	"github.com/token-scheduler/token-scheduler/tasks/rotate"
 )
-
-// parts are what the program is made of. [connect] fills them with real servers, the
-// simulation with its own, and [newApp] builds the same program from either.
-type parts struct {
-	self       status.Process
-	tenants    tenants
-	stale      janitor.StaleTokens
-	openWriter func(ctx context.Context, task string) (writer, error)
-	ledger     book
-	presence   presence
-	said       rotate.Said
-	owns       func(context.Context) error // see [owner.check]; nil for whose keys are its own
-	redis      redislock.RedisClient       // for leases
-	zync       http.RoundTripper
-	zyncToken  func() secret.Text // the credential in force
-	porta      http.RoundTripper
-	// The gateway's own: its way to Porta, and Porta's tenants by their hosts.
-	gatewayPorta http.RoundTripper
-	hosts        gateway.Tenants
-	clean        func(string) string // makes printable what comes from outside; nil leaves it
-	cleanError   func(error) error   // the same for errors
-	now          func() time.Time
-	leaseLife    time.Duration
-	beat         time.Duration
-}
-
-// tenants are Porta's tenants and tokens; see [db.Tenants].
-type tenants interface {
-	rotate.Tenants
-	rotate.Tokens
-	Strays(ctx context.Context) ([]int64, error)
-}
-
-// portaTenants are Porta's tenants and tokens in MySQL.
-type portaTenants struct {
-	*db.Tenants
-	*db.Tokens
-	pool *sqlx.DB
-}
-
-// Identity says which server answers.
-func (t portaTenants) Identity(ctx context.Context) (db.Identity, error) {
-	return db.ServerIdentity(ctx, t.pool)
-}
-
-// writer may change Porta's tokens, for any task; see [db.Writer].
-type writer interface {
-	rotate.Writer
-	janitor.Writer
-}
-
-// book is what Redis remembers; see [ledger.Ledger].
-type book interface {
-	rotate.Ledger
-	rotate.Bookmark
-	rotate.Placeholders
-	Gateways(ctx context.Context) ([]ledger.Gateway, error)
-	janitor.Ledger
-	tasks.Record
-	daemon.Record
-}
 
 // backends are the real servers: the parts that are made of them, and what only they can
 // answer.
@@ -99,15 +33,7 @@ type backends struct {
 // the configuration alone.
 func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *slog.Logger) (*backends, error) {
 	live.Follow(&cfg, log)
-	toZync, err := cfg.ZyncTransport(scrub.Error)
-	if err != nil {
-		return nil, err
-	}
-	toPorta, err := cfg.PortaTransport(scrub.Error)
-	if err != nil {
-		return nil, err
-	}
-	gatewayToPorta, err := cfg.GatewayTransport()
+	carry, err := newTransports(cfg, scrub)
 	if err != nil {
 		return nil, err
 	}
@@ -145,13 +71,9 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 			said:       book,
 			owns:       belongs.check,
 			redis:      client,
-			zync:       toZync,
+			hosts:      db.NewHosts(hosts, cfg.Porta.ImpersonationAdmin),
+			transports: carry,
 			zyncToken:  live.ZyncToken,
-			porta:      toPorta,
-
-			gatewayPorta: gatewayToPorta,
-			hosts:        db.NewHosts(hosts, cfg.Porta.ImpersonationAdmin),
-
 			clean:      scrub.Clean,
 			cleanError: scrub.Error,
 			now:        utcNow,
@@ -159,6 +81,17 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 			beat:       daemon.Beat,
 		},
 	}, nil
+}
+
+func newTransports(cfg config.Config, scrub *secret.Scrubber) (t transports, err error) {
+	if t.zync, err = cfg.ZyncTransport(scrub.Error); err != nil {
+		return t, err
+	}
+	if t.porta, err = cfg.PortaTransport(scrub.Error); err != nil {
+		return t, err
+	}
+	t.gatewayPorta, err = cfg.GatewayTransport()
+	return t, err
 }
 
 // writers opens the one connection that may write for a task.

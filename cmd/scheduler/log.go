@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/journal"
-
 	"github.com/token-scheduler/token-scheduler/cmd/scheduler/logging"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -20,10 +18,10 @@ const closeLog = 2 * time.Second
 // startLog starts the log: one line for each event, without secrets, and never in the
 // way of the work.
 func startLog(asJSON bool, level slog.Leveler, scrub *secret.Scrubber, s *screen) *logging.Queue {
-	onJournal := s.w == os.Stderr && isJournal()
+	onJournal := s.w == os.Stderr && logging.IsJournal()
 	return logging.Start(logging.Options{Out: s, Handler: func(w io.Writer) slog.Handler {
 		if onJournal {
-			return scrub.Handler(newPriorities(w, func(w io.Writer) slog.Handler { return newFormat(asJSON, level, w) }))
+			return scrub.Handler(logging.ForJournal(w, func(w io.Writer) slog.Handler { return newFormat(asJSON, level, w) }))
 		}
 		return scrub.Handler(newFormat(asJSON, level, w))
 	}})
@@ -36,11 +34,6 @@ func newFormat(asJSON bool, level slog.Leveler, w io.Writer) slog.Handler {
 		return slog.NewJSONHandler(w, opts)
 	}
 	return slog.NewTextHandler(w, opts)
-}
-
-func isJournal() bool {
-	is, err := journal.StderrIsJournalStream()
-	return err == nil && is
 }
 
 // inUTC writes times in UTC, and durations and errors as people read them.

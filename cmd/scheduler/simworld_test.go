@@ -208,12 +208,12 @@ func (w *simWorld) parts(p *simProc) parts {
 			}
 			return porta.OpenWriter(ctx, task, w.times.lease)
 		},
-		ledger:    sim.NewLedger(redis),
-		redis:     redis,
-		zync:      w.zync.As(p.net),
-		now:       now,
-		leaseLife: w.times.lease,
-		beat:      w.times.beat,
+		ledger:     sim.NewLedger(redis),
+		redis:      redis,
+		transports: transports{zync: w.zync.As(p.net)},
+		now:        now,
+		leaseLife:  w.times.lease,
+		beat:       w.times.beat,
 	}
 }
 

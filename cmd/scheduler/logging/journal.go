@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"context"
@@ -10,6 +10,12 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
+// IsJournal tells whether standard error is systemd's journal.
+func IsJournal() bool {
+	is, err := journal.StderrIsJournalStream()
+	return err == nil && is
+}
+
 // priorities writes lines for systemd's journal, which reads a line's priority from
 // a number in angle brackets before it.
 type priorities struct {
@@ -17,7 +23,9 @@ type priorities struct {
 	levels       map[slog.Level]slog.Handler
 }
 
-func newPriorities(w io.Writer, handler func(io.Writer) slog.Handler) priorities {
+// ForJournal returns a handler that gives each line its priority. handler makes one that
+// formats lines.
+func ForJournal(w io.Writer, handler func(io.Writer) slog.Handler) slog.Handler {
 	p := priorities{Handler: handler(w), levels: map[slog.Level]slog.Handler{}}
 	for level, priority := range map[slog.Level]journal.Priority{
 		slog.LevelDebug: journal.PriDebug, slog.LevelInfo: journal.PriInfo,
