@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// maxBody is how much of an answer is read. What Zync asks for has a few KiB.
+	// maxBody is how much of an answer is read. Zync's answers have a few KiB.
 	maxBody = 4 << 20
-	// smallBody is what any request may hold in memory. Of larger bodies no more than
-	// largeMost are in memory at a time; the other requests wait.
+	// smallBody is what any request may hold in memory. Only largeMost larger bodies are
+	// in memory at a time; the other requests wait.
 	smallBody = 32 << 10
 	largeMost = 2
 	// firstRead is the room for a body of unknown length.
@@ -24,18 +24,18 @@ type answer struct {
 	status  int
 	header  http.Header
 	body    []byte
-	whole   bool // false where the body broke off or is larger than maxBody
+	whole   bool // false if the body broke off or is larger than maxBody
 
-	large chan struct{} // the place that a large body takes
+	large chan struct{} // a large body holds one of its places
 }
 
-// refusesToken tells whether Porta did not take the token. It says the same for a
+// refusesToken tells whether Porta refused the token. Porta's answer is the same for a
 // tenant that is not approved.
 func (a answer) refusesToken() bool {
 	return a.trouble == noTrouble && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden)
 }
 
-// free gives back the place that a large body took. The body is of no use after it.
+// free gives back the place of a large body. The body must not be used afterwards.
 func (a answer) free() {
 	if a.large != nil {
 		<-a.large
@@ -47,7 +47,7 @@ func (p *porta) read(ctx context.Context, response *http.Response) answer {
 	a := answer{status: response.StatusCode, header: response.Header}
 	room := firstRead
 	if n := response.ContentLength; n >= 0 && n <= smallBody {
-		room = int(n) + bytes.MinRead // so that the end is seen without growing
+		room = int(n) + bytes.MinRead // so that the buffer need not grow at the end
 	}
 	body := bytes.NewBuffer(make([]byte, 0, room))
 	_, err := body.ReadFrom(io.LimitReader(response.Body, smallBody))

@@ -13,8 +13,8 @@ import (
 // asked is what Zync asks for.
 type asked struct {
 	endpoint  endpoint
-	query     string // encoded anew from the parameters that are allowed
-	host      string // as it came, its port dropped
+	query     string // the allowed parameters, encoded again
+	host      string // as received, without a port
 	forwarded bool   // the host is X-Forwarded-Host
 	accept    string
 	id        string // X-Request-Id
@@ -25,7 +25,7 @@ type endpoint struct {
 	path string
 	// key is what the answer's JSON object must have.
 	key string
-	// mayBeGone is set where Porta's own 404 says that what Zync asks for is gone.
+	// mayBeGone is true if Porta's own 404 proves that the record is gone.
 	mayBeGone bool
 }
 
@@ -36,8 +36,8 @@ const (
 	proxyPath    = "/proxy.json"
 )
 
-// knowsZync tells whether a request carries Zync's credential. An empty credential
-// lets nobody in.
+// knowsZync tells whether a request has Zync's credential. If the credential is empty,
+// no request has it.
 func knowsZync(r *http.Request, credential secret.Text) bool {
 	given := r.Header["X-Zync-Token"]
 	if credential.Empty() || len(given) != 1 {
@@ -47,8 +47,8 @@ func knowsZync(r *http.Request, credential secret.Text) bool {
 	return subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }
 
-// parseTarget finds the endpoint of a request URI as it was sent, and its query. Every
-// other spelling of the same path is another path: nothing is decoded or cleaned.
+// parseTarget finds the endpoint and the query of a request URI. It compares the URI as
+// it was sent, and decodes or cleans nothing: another spelling is another path.
 func parseTarget(uri string) (e endpoint, query string, ok bool) {
 	path, query, _ := strings.Cut(uri, "?")
 	switch path {
@@ -65,8 +65,8 @@ func parseTarget(uri string) (e endpoint, query string, ok bool) {
 	return endpoint{path: path, key: "proxy", mayBeGone: true}, query, true
 }
 
-// isID tells whether text is a number as Zync writes one: at most 19 digits, the first
-// of them no zero.
+// isID tells whether text is a number as Zync writes one: at most 19 digits, without a
+// leading zero.
 func isID(text string) bool {
 	if text == "" || len(text) > 19 || text[0] == '0' {
 		return false
@@ -79,14 +79,14 @@ func isID(text string) bool {
 	return true
 }
 
-// parseQuery lets the four parameters through, each at most once, and encodes them
-// anew. Others could speak in another's name: access_token, provider_key.
+// parseQuery accepts the four parameters, each at most once, and encodes them again.
+// Others are refused: access_token and provider_key could authenticate somebody else.
 func parseQuery(raw string) (encoded string, ok bool) {
 	if raw == "" {
 		return "", true
 	}
 	values, err := url.ParseQuery(raw)
-	if err != nil { // a semicolon, too, which some servers take for a separator
+	if err != nil { // also for a semicolon, which some servers take for a separator
 		return "", false
 	}
 	for name, given := range values {

@@ -6,13 +6,12 @@
 // whole and judges it. It lets 404 through only where the application is certainly
 // gone, and turns the other dangerous answers into errors that Zync tries again.
 //
-// The gateway lets in three read-only paths, and only Zync, which it knows by
-// X-Zync-Token. It keeps tokens in memory, mints one when a tenant's first request
-// comes, and needs MySQL only for that. It holds no other state: any number of
-// gateways work beside each other, and a restart costs one token for each tenant that
-// asks.
+// The gateway serves three read-only paths to Zync alone, which it knows by X-Zync-Token.
+// It keeps tokens in memory. It mints one at a tenant's first request, and needs MySQL
+// only for that. It holds no other state, so any number of gateways can work beside each
+// other. A restart costs one token for each tenant whose data Zync asks for.
 //
 // The program builds a [Gateway] with [New], runs it with [Gateway.Serve], and ends it
-// with [Gateway.Close]. While MySQL is away, tokens in memory are used to five minutes
-// before they expire. What the gateway cannot answer becomes 502, 503 or 504.
+// with [Gateway.Close]. While MySQL is away, it uses the tokens in memory until five
+// minutes before they expire. If it has no answer, it sends 502, 503 or 504.
 package gateway

@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// hasObject tells whether body is one JSON object, nothing behind it, that has key once
-// and under it an object which is not empty.
+// hasObject tells whether body is one JSON object and nothing more. The object must have
+// key exactly once, and its value must be an object that is not empty.
 func hasObject(body []byte, key string) bool {
 	return hasMember(body, key, func(d *jsontext.Decoder) bool {
 		if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
@@ -29,9 +29,9 @@ func hasObject(body []byte, key string) bool {
 	})
 }
 
-// saysNotFound tells whether body is what Porta's own handler answers for a record that
-// it looked for in vain: the status is a text. Rails' own 404, for a path or host
-// without a route, has the number.
+// saysNotFound tells whether body is the answer of Porta's own handler for a record that
+// does not exist. Its status is a text. In Rails' 404 for an unknown path or host it is
+// a number.
 func saysNotFound(body []byte) bool {
 	return hasMember(body, "status", func(d *jsontext.Decoder) bool {
 		token, err := d.ReadToken()
@@ -39,11 +39,11 @@ func saysNotFound(body []byte) bool {
 	})
 }
 
-// hasMember reads body in one pass. It tells whether body is one JSON object that has
-// key exactly once, with a value that read takes, and nothing behind the object.
+// hasMember reads body in one pass. It tells whether body is one JSON object and nothing
+// more, and has key exactly once, with a value that read accepts.
 //
-// Names may repeat elsewhere: Rails writes such JSON of a hash that has a name both as
-// text and as symbol.
+// Other names may repeat: Rails writes such JSON if a hash has a name both as text and
+// as symbol.
 func hasMember(body []byte, key string, read func(*jsontext.Decoder) bool) bool {
 	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {

@@ -15,11 +15,11 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// Tenants is what the gateway needs of Porta's database. [db.Hosts] is one, on a pool
-// of connections that nobody else uses.
+// Tenants is what the gateway needs of Porta's database. [db.Hosts] implements it, on
+// a pool of connections of its own.
 type Tenants interface {
-	// ByHost finds the tenant of a host; the error is [db.ErrNoTenant] where MySQL
-	// answers that there is none.
+	// ByHost finds the tenant of a host. The error is [db.ErrNoTenant] if MySQL knows
+	// none.
 	ByHost(ctx context.Context, host string) (db.Account, error)
 	// Mint writes a token that lives for ttl.
 	Mint(ctx context.Context, token db.NewToken, ttl time.Duration) error
@@ -86,8 +86,8 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// Usable says why no gateway can be served with a Porta endpoint and a template of the
-// tenants' endpoints; nil where one can.
+// Usable returns an error if a gateway can't work with this Porta endpoint and this
+// template of the tenants' endpoints.
 func Usable(porta, tenantEndpoint string) error {
 	if err := checkPorta(porta); err != nil {
 		return err
@@ -97,7 +97,7 @@ func Usable(porta, tenantEndpoint string) error {
 }
 
 // LastRequest returns when a request of Zync's was last carried to Porta and back
-// (outcome served or gone). It is zero where there was none in this process's life.
+// (outcome served or gone). It is zero if this process has carried none.
 func (g *Gateway) LastRequest() time.Time {
 	at := g.carried.Load()
 	if at == 0 {
@@ -109,8 +109,8 @@ func (g *Gateway) LastRequest() time.Time {
 // Tokens returns how many tokens are in memory.
 func (g *Gateway) Tokens() int { return g.tokens.count() }
 
-// Close ends mints and looks that are under way, forgets the tokens, and closes the
-// connections to Porta. Call it when no request is at work any more.
+// Close ends running mints and lookups, forgets the tokens, and closes the connections
+// to Porta. Call it after all requests have ended.
 func (g *Gateway) Close() {
 	g.tokens.close()
 	g.porta.close()

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// refuseHandshakes has the kernel drop the first packet of each new connection. Those that
-// are half open are completed.
+// refuseHandshakes makes the kernel drop the first packet of each new connection.
+// Handshakes that have begun are completed.
 func refuseHandshakes(listener syscall.Conn) error {
 	socket, err := listener.SyscallConn()
 	if err != nil {

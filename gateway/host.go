@@ -11,7 +11,7 @@ import (
 const maxHost = 255
 
 // hostOf returns the host of a request, X-Forwarded-Host before Host, without a port.
-// It is not ok where there is none, more than one, or one that is no host's name.
+// It is not ok if there is none, more than one, or one that is not a host name.
 func hostOf(r *http.Request) (host string, forwarded, ok bool) {
 	host = r.Host
 	if given, is := r.Header["X-Forwarded-Host"]; is {
@@ -27,13 +27,13 @@ func hostOf(r *http.Request) (host string, forwarded, ok bool) {
 func withoutPort(host string) string {
 	name, port, found := strings.Cut(host, ":")
 	if !found || strings.Trim(port, "0123456789") != "" {
-		return host // which is no host where it has a colon
+		return host // isHost refuses one with a colon
 	}
 	return name
 }
 
-// isHost tells whether text can be a host's name. A list, a URL or an address in
-// brackets cannot.
+// isHost tells whether text can be a host name. A list, a URL and an address in
+// brackets can't.
 func isHost(text string) bool {
 	for i := range len(text) {
 		c := text[i]
@@ -46,7 +46,7 @@ func isHost(text string) bool {
 	return text != "" && len(text) <= maxHost
 }
 
-// template is --tenant-endpoint's host: what stands before and behind {self_domain}.
+// template is the host of --tenant-endpoint: the text before and after {self_domain}.
 type template struct{ before, behind string }
 
 // placeholder stands for a tenant's self_domain in --tenant-endpoint.
@@ -71,8 +71,8 @@ func parseTemplate(text string) (template, error) {
 	return template{before: parts[0], behind: parts[1]}, nil
 }
 
-// selfDomain maps the host of a tenant's endpoint back to its self_domain. A host that
-// does not fit the template stays as it is: Zync may hold an endpoint from before.
+// selfDomain maps the host of a tenant's endpoint back to its self_domain. It returns a
+// host that does not fit the template as it is: Zync may still hold an older endpoint.
 func (t template) selfDomain(host string) string {
 	inner := len(host) - len(t.before) - len(t.behind)
 	if inner <= 0 || !strings.EqualFold(host[:len(t.before)], t.before) ||

@@ -6,7 +6,7 @@ import "net/http"
 type facts struct {
 	endpoint endpoint
 	tenant   bool       // MySQL knows a tenant with the host
-	token    tokenState // looked for only after Porta refused it, and only once
+	token    tokenState // known only after Porta refused it
 }
 
 // tokenState is what MySQL says of a token that Porta refused.
@@ -18,8 +18,8 @@ const (
 	dead // gone or expired
 )
 
-// judge says what Zync gets for what Porta answered. It hands on only what it knows to
-// be harmless: Zync takes a 404, a 422, an empty 200 and a time-out for "gone", and
+// judge decides what Zync gets for Porta's answer. It hands on only answers that are known
+// to be harmless. Zync takes a 404, a 422, an empty 200 and a time-out for "gone", and
 // deletes.
 func judge(known facts, a answer) reply {
 	switch {
@@ -52,7 +52,7 @@ func judgeKnownTenant(known facts, a answer) verdict {
 	return refuse(a, portaUnusable)
 }
 
-// judgeUnknownHost judges the answer for a host of which MySQL knows no tenant.
+// judgeUnknownHost judges the answer for a host that belongs to no tenant in MySQL.
 func judgeUnknownHost(a answer) verdict {
 	if a.status == http.StatusNotFound {
 		return handOn(a, gone, unknownHostGone)

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// drainQuiet is how long nobody must have come before the listener closes. It is
-	// longer than the handshake of a connection takes.
+	// drainQuiet is how long no client must have come before the listener closes. It is
+	// longer than the handshake of a connection.
 	drainQuiet = 20 * time.Millisecond
-	// drainMost bounds how long it waits for that.
+	// drainMost limits that wait.
 	drainMost = time.Second
 )
 
-// draining is a listener that stops by taking in whoever waits already. Closing it at
-// once would reset the connections that the kernel has accepted and we have not. Where the
-// system can do that, it lets no new handshake begin meanwhile: such a client tries again
-// after a second, when the listener is closed, and is refused.
+// draining is a listener that accepts all waiting clients before it closes. Closing at
+// once would reset connections that the kernel has accepted and the program has not. On
+// Linux it lets no new handshake begin meanwhile. Such a client tries again after a
+// second and is refused, because the listener is closed by then.
 type draining struct {
 	net.Listener
 	until atomic.Int64 // Unix nanoseconds; zero while it is not told to stop
 }
 
-// stop has Accept end once nobody waits.
+// stop makes Accept end when no client waits any more.
 func (d *draining) stop() {
 	if l, ok := d.Listener.(syscall.Conn); ok {
-		_ = refuseHandshakes(l) // without it a client that comes at the last moment is reset
+		_ = refuseHandshakes(l) // if it fails, a client that comes at the last moment is reset
 	}
 	d.until.Store(time.Now().Add(drainMost).UnixNano())
 	if !d.wait() {
@@ -37,14 +37,14 @@ func (d *draining) stop() {
 	}
 }
 
-// wait gives a next client the quiet time to come. It is false where the listener cannot
-// wait.
+// wait sets a deadline of drainQuiet for the next client. It returns false if the
+// listener has no deadlines.
 func (d *draining) wait() bool {
 	l, ok := d.Listener.(interface{ SetDeadline(t time.Time) error })
 	return ok && l.SetDeadline(time.Now().Add(drainQuiet)) == nil
 }
 
-// Accept takes one client. After stop it returns [net.ErrClosed] where nobody waits.
+// Accept accepts one client. After stop it returns [net.ErrClosed] if no client waits.
 func (d *draining) Accept() (net.Conn, error) {
 	for late := false; ; late = true {
 		conn, err := d.Listener.Accept()
@@ -52,7 +52,8 @@ func (d *draining) Accept() (net.Conn, error) {
 		if err == nil || until == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return conn, err
 		}
-		// A deadline that has passed hides who waits. So the first one proves nothing.
+		// A deadline that passed before the call hides waiting clients. So the first
+		// time-out proves nothing.
 		if late || time.Now().UnixNano() > until || !d.wait() {
 			return nil, errors.Join(net.ErrClosed, d.Close())
 		}

@@ -49,9 +49,10 @@ func newPorta(endpoint string, zync func() secret.Text, transport http.RoundTrip
 	}
 }
 
-// NewTransport reaches Porta. It keeps connections open between requests, and asks for no
-// compression: an answer must be read to be judged. Nil trusts the system's authorities,
-// and uses no proxy, not even one that the environment names.
+// NewTransport returns the transport to Porta. It keeps connections open between requests.
+// It asks for no compression, because an answer must be read to be judged. Without
+// arguments it trusts the system's authorities and uses no proxy, not even the
+// environment's.
 func NewTransport(authorities *tls.Config, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	return &http.Transport{
 		Proxy:                  proxy,
@@ -67,8 +68,8 @@ func NewTransport(authorities *tls.Config, proxy func(*http.Request) (*url.URL, 
 	}
 }
 
-// ask sends one request, as Zync would, for the tenant with a host. An empty token is
-// not sent. What goes wrong is part of the answer. The caller frees the answer.
+// ask sends one request as Zync would, for the tenant of a host. It does not send an empty
+// token. An error is part of the answer. The caller frees the answer.
 func (p *porta) ask(ctx context.Context, a asked, host string, token secret.Text) answer {
 	target := p.base + a.endpoint.path
 	if a.query != "" {
@@ -112,7 +113,7 @@ func (p *porta) close() {
 	}
 }
 
-// trouble is why there is no answer of Porta's.
+// trouble says why Porta gave no answer.
 type trouble int
 
 const (
@@ -133,7 +134,7 @@ func (t trouble) reason() reason {
 	}
 }
 
-// troubleOf tells a time-out from a connection that could not be had or broke.
+// troubleOf tells a time-out from a connection that failed or broke.
 func troubleOf(err error) trouble {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" && !errors.Is(err, context.DeadlineExceeded) {

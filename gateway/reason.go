@@ -7,11 +7,11 @@ type outcome string
 
 const (
 	served         outcome = "served"
-	gone           outcome = "gone"         // Zync was told that it is gone
+	gone           outcome = "gone"         // Zync was told that the record is gone
 	refused        outcome = "refused"      // by the gateway or by Porta
 	unauthorized   outcome = "unauthorized" // not Zync
 	portaFailed    outcome = "porta_failed" // Porta did not give a usable answer
-	noTokenToBeHad outcome = "no_token"     // no token to be had
+	noTokenToBeHad outcome = "no_token"     // there is no token
 )
 
 // outcomes are all of them.
@@ -23,7 +23,7 @@ func outcomes() []outcome {
 type reason string
 
 const (
-	// The gateway answers by itself and asks nobody.
+	// The gateway answers without asking Porta.
 	wrongCredential reason = "wrong_credential" //nolint:gosec // a name
 	otherPath       reason = "path"
 	otherMethod     reason = "method"

@@ -11,7 +11,7 @@ import (
 // logEvery is how often one reason is logged at most.
 const logEvery = time.Minute
 
-// maxLogged bounds a text of a request's in a log line.
+// maxLogged limits the length of a request's text in a log line.
 const maxLogged = 128
 
 // refusals logs why Zync did not get what it asked for, one line a minute for each reason.
@@ -28,15 +28,15 @@ func newRefusals(to *slog.Logger) *refusals {
 	return r
 }
 
-// log logs a request that ended with a reason, where its line is due.
+// log logs a request that ended with a reason, at most once a minute for each reason.
 func (r *refusals) log(a asked, out reply) {
 	if out.reason != "" {
 		r.seen[out.reason].Do(func() { r.write(a, out) })
 	}
 }
 
-// write logs a request: whose it was, why Zync did not get what it asked for, and what
-// Porta or MySQL said. A host is logged only where no tenant is known.
+// write logs a request: its tenant, the reason, and what Porta or MySQL said. It logs the
+// host only if no tenant is known.
 func (r *refusals) write(a asked, out reply) {
 	attrs := []slog.Attr{
 		slog.String("reason", string(out.reason)), slog.Int("status", out.status),

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// lookTimeout bounds one look at a tenant or at a token.
+	// lookTimeout limits one lookup of a tenant or a token.
 	lookTimeout = 2 * time.Second
-	// mintTimeout bounds one INSERT, which may wait for a lock of Porta's.
+	// mintTimeout limits one INSERT, which may wait for one of Porta's locks.
 	mintTimeout = 10 * time.Second
-	// sweepEvery is how often tokens of tenants that ask for nothing are dropped.
+	// sweepEvery is how often tokens of tenants without requests are dropped.
 	sweepEvery = time.Minute
 )
 
@@ -24,8 +24,8 @@ var (
 	errNoOwner = errors.New("the tenant has no owner")
 )
 
-// renew looks at the tenant of a host, and mints a token unless the one in memory is
-// fresh and of the same owner. It runs in the host's flight.
+// renew looks up the tenant of a host. It mints a token unless the one in memory is fresh
+// and belongs to the same owner. It runs in the host's flight.
 func (t *tokens) renew(host string) (*held, error) {
 	account, err := t.find(t.ctx, host)
 	if err == nil {
@@ -49,7 +49,7 @@ func (t *tokens) renew(host string) (*held, error) {
 	return h, nil
 }
 
-// failed puts the next look off. It forgets the host's token where that must not be used
+// failed delays the next lookup. It forgets the host's token if that must not be used
 // any more.
 func (t *tokens) failed(host string, forget bool) {
 	e := t.entry(host)
@@ -62,7 +62,7 @@ func (t *tokens) failed(host string, forget bool) {
 	}
 }
 
-// inMemory is what is held for a host, dead or alive, or nil.
+// inMemory returns what is held for a host, with a live or a dead token, or nil.
 func (t *tokens) inMemory(host string) *held {
 	if e := t.entry(host); e != nil {
 		return e.held.Load()
@@ -77,7 +77,7 @@ func (t *tokens) find(ctx context.Context, host string) (db.Account, error) {
 	return t.tenants.ByHost(ctx, host)
 }
 
-// unfit says why a tenant is not to be served.
+// unfit says why a tenant must not be served.
 func unfit(account db.Account) error {
 	switch {
 	case account.Master:
@@ -90,7 +90,8 @@ func unfit(account db.Account) error {
 	return nil
 }
 
-// definite tells whether err is what MySQL said of the tenant, and no failure to ask.
+// definite tells whether err is MySQL's answer about the tenant, and not a failure to
+// ask.
 func definite(err error) bool {
 	return errors.Is(err, db.ErrNoTenant) || errors.Is(err, errMaster) || errors.Is(err, errPort) || errors.Is(err, errNoOwner)
 }
@@ -109,7 +110,7 @@ func (t *tokens) mint(account db.Account) (*token, error) {
 	return k, nil
 }
 
-// store puts a tenant into memory, and says when it is to be looked at next.
+// store puts a tenant into memory, and sets when it is looked up next.
 func (t *tokens) store(host string, h *held) {
 	now := t.now()
 	next := now.Add(lookEvery)
@@ -128,7 +129,7 @@ func (t *tokens) store(host string, h *held) {
 	e.next.Store(next.UnixNano())
 }
 
-// makeRoom drops one tenant, whichever, where there are too many. Call it with the lock.
+// makeRoom drops any one tenant if there are too many. The caller holds the lock.
 func (t *tokens) makeRoom() {
 	if len(t.byHost) < handMost {
 		return
@@ -145,7 +146,8 @@ func (t *tokens) drop(host string) {
 	delete(t.byHost, host)
 }
 
-// look asks MySQL what became of a token that Porta refused. A dead one is used no more.
+// look asks MySQL for the state of a token that Porta refused. A dead token is not used
+// again.
 func (t *tokens) look(ctx context.Context, k *token) tokenState {
 	if k.dead.Load() {
 		return dead
@@ -172,7 +174,7 @@ func (t *tokens) exists(ctx context.Context, host string) (bool, error) {
 	return err == nil, err
 }
 
-// sweepNowAndThen drops the tokens of tenants that ask for nothing.
+// sweepNowAndThen drops the tokens of tenants without requests.
 func (t *tokens) sweepNowAndThen() {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
@@ -186,9 +188,9 @@ func (t *tokens) sweepNowAndThen() {
 	}
 }
 
-// sweep drops the tokens that may be used no more. Their tenants have not asked for
-// anything since long before: else there would be newer ones. It drops none earlier, so
-// that a tenant which asks seldom is served while MySQL is away.
+// sweep drops the tokens that are too old to be used. Zync has not asked for their tenants
+// for long, or there would be newer ones. It drops none earlier, so that a tenant with few
+// requests is served while MySQL is away.
 func (t *tokens) sweep() {
 	now := t.now()
 	t.mu.Lock()

@@ -9,22 +9,22 @@ import (
 type reply struct {
 	verdict
 
-	held *held // the tenant's, where it is known
+	held *held // nil if the tenant is not known
 	err  error // why there is no token, for the log
 }
 
-// verdict says what becomes of a request and of Porta's answer to it.
+// verdict says what the gateway does with a request and with Porta's answer to it.
 type verdict struct {
 	answer  answer // Porta's
-	pass    bool   // hand Porta's answer on; else the gateway answers for reason
+	pass    bool   // hand Porta's answer on; otherwise the gateway answers with reason
 	status  int
 	outcome outcome
-	reason  reason // empty where Zync got what it asked for
+	reason  reason // empty if Zync got what it asked for
 	shield  bool   // Porta's answer would have made Zync delete something
 	again   bool   // the token is dead: ask once more with a fresh one
 }
 
-// own is an answer of the gateway itself.
+// own is the gateway's own answer.
 func own(why reason) reply { return reply{verdict: refuse(answer{}, why)} }
 
 // refuse keeps Porta's answer from Zync.
@@ -38,7 +38,7 @@ func handOn(a answer, o outcome, why reason) verdict {
 	return verdict{answer: a, pass: true, status: a.status, outcome: o, reason: why}
 }
 
-// write sends the answer. An error means that Zync has hung up, and is of no use.
+// write sends the answer. It ignores errors: they mean that Zync has hung up.
 func (r reply) write(w http.ResponseWriter) {
 	header := w.Header()
 	body := r.answer.body

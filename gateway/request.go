@@ -10,12 +10,12 @@ import (
 	"github.com/token-scheduler/token-scheduler/secret"
 )
 
-// patience bounds everything that one request waits for. Zync waits 60 s for an answer
-// and deletes after the second time-out, so the gateway's own answer must come first.
+// patience limits the time of one request. Zync waits 60 s for an answer and deletes after
+// the second time-out, so the gateway must answer before that.
 const patience = 28 * time.Second
 
-// ServeHTTP carries one request: it decides who may ask for what, gets a token, asks
-// Porta, judges the answer and hands it on.
+// ServeHTTP carries one request: it admits the request, gets a token, asks Porta, judges
+// the answer and hands it on.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := g.now()
 	asked, refusal := g.admit(r)
@@ -37,8 +37,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.finish(w, asked, reply, began)
 }
 
-// admit reads a request, in the order of the rules. It returns the reason to refuse
-// it, or none.
+// admit reads a request and checks it, rule by rule. It returns the reason to refuse it,
+// or an empty one.
 func (g *Gateway) admit(r *http.Request) (asked, reason) {
 	a := asked{id: r.Header.Get("X-Request-Id"), accept: r.Header.Get("Accept")}
 	if !knowsZync(r, g.zync()) {
@@ -61,7 +61,7 @@ func (g *Gateway) admit(r *http.Request) (asked, reason) {
 	return a, ""
 }
 
-// carry asks Porta for what Zync asked for, with a live token of the tenant.
+// carry sends Zync's request to Porta, with a live token of the tenant.
 func (g *Gateway) carry(ctx context.Context, a asked) reply {
 	held, err := g.tokens.get(ctx, g.hosts.selfDomain(a.host))
 	if err != nil {
@@ -84,7 +84,7 @@ func (g *Gateway) carry(ctx context.Context, a asked) reply {
 	return out
 }
 
-// withoutToken answers where there is no token, by the reason why.
+// withoutToken answers a request for which there is no token.
 func (g *Gateway) withoutToken(ctx context.Context, a asked, err error) reply {
 	switch {
 	case errors.Is(err, db.ErrNoTenant) && !a.forwarded:
@@ -103,9 +103,9 @@ func (g *Gateway) withoutToken(ctx context.Context, a asked, err error) reply {
 	return out
 }
 
-// carryUnknownHost asks Porta, without a token, for a host that MySQL knows no tenant of.
-// Zync deletes what it has of that tenant only if Porta says 404 and MySQL, asked again
-// after Porta, still knows no such tenant.
+// carryUnknownHost asks Porta, without a token, for a host that belongs to no tenant in
+// MySQL. Zync is told that the tenant is gone only if Porta says 404, and MySQL, asked again
+// afterwards, still knows no such tenant.
 func (g *Gateway) carryUnknownHost(ctx context.Context, a asked) reply {
 	answer := g.porta.ask(ctx, a, a.host, secret.Text{})
 	known := facts{endpoint: a.endpoint}
@@ -134,7 +134,7 @@ func (g *Gateway) finish(w http.ResponseWriter, a asked, out reply, began time.T
 	g.refusals.log(a, out)
 }
 
-// enter takes a seat for a request, and tells whether there was one.
+// enter takes a slot for a request. It returns false if none is free.
 func (g *Gateway) enter() bool {
 	select {
 	case g.slots <- struct{}{}:

@@ -14,22 +14,23 @@ import (
 const (
 	headerTimeout = 5 * time.Second
 	maxHeader     = 16 << 10
-	// writeTimeout runs from the end of the header: patience, and two seconds to write.
+	// writeTimeout runs from the end of the header. It is patience and two seconds to
+	// write.
 	writeTimeout = 30 * time.Second
-	// readTimeout cuts off a body that does not end. net/http takes it for the end of the
-	// client, so it must not run out while a request is at work.
+	// readTimeout cuts off an endless body. When it runs out, net/http cancels the request,
+	// so it must be longer than a request may take.
 	readTimeout = headerTimeout + writeTimeout + 5*time.Second
 )
 
-// follower is a listener that must know which of its connections are at work.
+// follower is a listener that must know which of its connections are busy.
 type follower interface{ Follow(server *http.Server) }
 
-// Serve serves Zync on a listener until ctx ends. Then it takes no new connections, and
-// gives those that it has the grace to be answered. The error says why the listener ended
+// Serve serves Zync on a listener until ctx ends. Then it accepts no new connection, and
+// the open ones have the grace to be answered. The error says why the listener ended
 // early, or that requests were cut off.
 //
-// It does not stop by [http.Server.Shutdown], which closes connections whose request has
-// come but was not read yet.
+// It does not use [http.Server.Shutdown], which closes connections whose request has
+// arrived and was not read yet.
 func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	incoming := &draining{Listener: listener}
 	var open sync.WaitGroup
@@ -55,7 +56,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	incoming.stop()
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
-		g.log.Warn("gateway's listener did not end as it should", "err", err)
+		g.log.Warn("gateway's listener ended with an error", "err", err)
 	}
 	answered := make(chan struct{})
 	go func() { open.Wait(); close(answered) }()
@@ -71,8 +72,8 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	return errors.Join(errors.New("gateway: requests were cut off at the end of the grace"), err)
 }
 
-// server bounds what a client can take: time, header, connections that say nothing. It
-// serves one request a connection, as Zync asks for.
+// server limits a client's time, its header and its silent connections. It serves one
+// request on each connection, as Zync expects.
 func (g *Gateway) server() *http.Server {
 	server := &http.Server{
 		Handler:           g,

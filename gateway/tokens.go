@@ -12,27 +12,26 @@ import (
 )
 
 const (
-	// useFor is how long a token is used before the next is minted, at most; half of
-	// its life where that is less.
+	// useFor is how long a token is used at most before the next one is minted. It is at
+	// most half of the token's life.
 	useFor = time.Hour
-	// lastMinutes of a token's life are not used: Porta's clock may be ahead, and a
-	// request takes its time. A quarter of its life where that is less.
+	// lastMinutes of a token's life are not used, because Porta's clock may be ahead and
+	// a request takes time. They are at most a quarter of the token's life.
 	lastMinutes = 5 * time.Minute
-	// lookEvery is how often a tenant that asks is looked at in MySQL.
+	// lookEvery is how often a tenant with requests is looked up in MySQL.
 	lookEvery = time.Minute
-	// lookAgain is the pause after a look or mint that failed.
+	// lookAgain is the pause after a lookup or mint that failed.
 	lookAgain = 10 * time.Second
-	// handMost bounds the memory: of more tenants some lose their token early.
+	// handMost limits the memory. If there are more tenants, some lose their token early.
 	handMost = 100_000
 )
 
-// tokens are the tokens in hand, one for each tenant that asks, by the host that it
-// asks with.
+// tokens are the tokens in hand, by host: one for each host that Zync asks for.
 //
 // A hit takes one read lock and one atomic load. Everything that needs MySQL happens in a
-// flight. There is one flight for a host at a time. Requests that need its result wait for
-// it and share it, a failure too. A flight has a context of its own, so it goes on when
-// the requests have ended.
+// flight. A host has one flight at a time. Requests that need its result wait for it and
+// share it, also a failure. A flight has a context of its own, so it goes on after the
+// requests have ended.
 type tokens struct {
 	tenants Tenants
 	ttl     time.Duration
@@ -50,10 +49,10 @@ type tokens struct {
 // entry is a host's place in memory.
 type entry struct {
 	held atomic.Pointer[held] // never nil
-	next atomic.Int64         // when its tenant is to be looked at, in Unix nanoseconds
+	next atomic.Int64         // when its tenant is looked up next, in Unix nanoseconds
 }
 
-// held is a tenant as MySQL had it, with its token. It is not changed once it is stored.
+// held is a tenant as MySQL had it, with its token. It never changes after it is stored.
 type held struct {
 	tenantID int64
 	ownerID  int64
@@ -66,7 +65,7 @@ type held struct {
 type token struct {
 	plaintext secret.Text
 	minted    time.Time
-	dead      atomic.Bool // MySQL has it no more
+	dead      atomic.Bool // MySQL no longer has it
 }
 
 func newTokens(tenants Tenants, ttl time.Duration, now func() time.Time) *tokens {
@@ -76,9 +75,9 @@ func newTokens(tenants Tenants, ttl time.Duration, now func() time.Time) *tokens
 	return t
 }
 
-// get returns a live token for the tenant of a host. With one in hand it returns at
-// once, and starts a look in the background where one is due. Else it waits for a mint;
-// ctx bounds the wait, not the mint.
+// get returns a live token for the tenant of a host. If one is in hand, it returns at once,
+// and starts a lookup in the background when one is due. Otherwise it waits for a mint. ctx
+// limits the wait, not the mint.
 func (t *tokens) get(ctx context.Context, host string) (*held, error) {
 	if e := t.entry(host); e != nil {
 		now := t.now()
@@ -94,7 +93,7 @@ func (t *tokens) get(ctx context.Context, host string) (*held, error) {
 	return h, err
 }
 
-// fetch waits for a flight that gets the host a live token.
+// fetch waits for a flight that gets a live token for the host.
 func (t *tokens) fetch(ctx context.Context, host string) (*held, error) {
 	type result struct {
 		held *held
@@ -119,8 +118,8 @@ func (t *tokens) fetch(ctx context.Context, host string) (*held, error) {
 	}
 }
 
-// lookBeside starts a look at a tenant, and a mint, in the background where they are due.
-// The request that moves the due time starts it, so there is one look at a time.
+// lookBeside looks a tenant up in the background when that is due, and mints if needed.
+// The request that moves the due time starts it, so there is one lookup at a time.
 func (t *tokens) lookBeside(host string, e *entry, now time.Time) {
 	due := e.next.Load()
 	if now.UnixNano() < due || !e.next.CompareAndSwap(due, now.Add(lookAgain).UnixNano()) {
@@ -136,7 +135,7 @@ func (t *tokens) lives(k *token, now time.Time) bool {
 	return !k.dead.Load() && now.Sub(k.minted) < t.ttl-min(lastMinutes, t.ttl/4)
 }
 
-// fresh tells whether a token needs no successor yet.
+// fresh tells whether a token need not be replaced yet.
 func (t *tokens) fresh(k *token, now time.Time) bool {
 	return !k.dead.Load() && now.Sub(k.minted) < t.use()
 }
