@@ -27,7 +27,7 @@ type clock struct {
 func (c clock) next(server, ours time.Time, maxSkew time.Duration) (clock, error) {
 	next := clock{server: server, ours: ours, skew: server.Sub(ours.Round(0))}
 	if next.skew.Abs() > maxSkew {
-		return next, fmt.Errorf("%w: it and ours differ by %s: set both right", ErrClockStepped, next.skew.Round(time.Second))
+		return next, fmt.Errorf("%w: it differs from this machine's by %s: correct both", ErrClockStepped, next.skew.Round(time.Second))
 	}
 	if c.server.IsZero() {
 		return next, nil

@@ -63,7 +63,7 @@ func (s *Sentinels) add(entry string) (scheme string, err error) {
 	case strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "["):
 		return "", errors.New("an IPv6 address needs brackets")
 	case u.RawQuery != "" || strings.Trim(u.Path, "/") != "":
-		return "", errors.New("must be host:port with nothing behind it")
+		return "", errors.New("must be host:port and nothing more")
 	}
 	if password, given := u.User.Password(); given {
 		if err := s.share(u.User.Username(), secret.New(password)); err != nil {

@@ -88,7 +88,7 @@ func wrongURL(err error) error {
 	var escape url.EscapeError
 	switch {
 	case errors.As(err, &escape):
-		return errors.New("has a % that begins no escape: write %25 for a %")
+		return errors.New("has a % that is not part of an escape: write %25 for a %")
 	case strings.Contains(err.Error(), "invalid port"):
 		return errors.New("its port is not a number")
 	}

@@ -187,7 +187,7 @@ func TestCheckOfAnotherServer(t *testing.T) {
 	w.exec("SET GLOBAL binlog_format = ROW")
 	w.expectFinding(nil, "mysql binlog", "ok", "ROW")
 	w.exec("SET GLOBAL init_connect = 'SET timestamp = UNIX_TIMESTAMP() + 7200'")
-	w.expectFinding(nil, "clock", "warning", "from ours")
+	w.expectFinding(nil, "clock", "warning", "from this machine")
 	w.exec("SET GLOBAL init_connect = 'SET timestamp = UNIX_TIMESTAMP() + 72000'")
 	w.expectFinding(nil, "clock", "failure", "more than half")
 	w.exec("SET GLOBAL init_connect = ''")

@@ -128,7 +128,7 @@ func (c *Client) request(ctx context.Context, b body) (*http.Request, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, c.tenant, bytes.NewReader(encoded))
 	if err != nil {
-		return nil, errors.New("push token: the zync endpoint makes no request")
+		return nil, errors.New("push token: no request can be made for the zync endpoint")
 	}
 	request.Header.Set("Content-Type", "application/json")
 	if token := c.token(); !token.Empty() {
@@ -143,7 +143,7 @@ func (c *Client) Alive(ctx context.Context) error {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.alive, nil)
 	if err != nil {
-		return errors.New("ask zync for its status: the zync endpoint makes no request")
+		return errors.New("ask zync for its status: no request can be made for the zync endpoint")
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -127,11 +127,11 @@ func (p *Porta) request(ctx context.Context, tenant Tenant) (*http.Request, erro
 	}
 	target, err := url.JoinPath(base, "admin", "api", "provider.json")
 	if err != nil {
-		return nil, errors.New("the porta endpoint makes no URL")
+		return nil, errors.New("no URL can be made from the porta endpoint")
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return nil, errors.New("the porta endpoint makes no request")
+		return nil, errors.New("no request can be made for the porta endpoint")
 	}
 	request.Header.Set("Accept", "application/json")
 	if credential := p.token(); !credential.Empty() {

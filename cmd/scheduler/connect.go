@@ -52,7 +52,7 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 	self := status.ThisProcess(version, planOf(cfg), utcNow())
 	self.ByHand = cfg.ByHand.RunOnce
 	book := ledger.New(client, cfg.KeyPrefix(), self.String()).MoveAside(func(f *ledger.ForeignError) {
-		log.Error("another program has written to a key of the ledger; its value was moved aside and the ledger begins anew: who is known to be served is rotated once more",
+		log.Error("another program has written to a key of the ledger; its value was moved aside and the ledger begins anew. Tenants that were served in this window are served once more",
 			"key", f.Key, "type", f.Type, "moved_to", f.Aside)
 	})
 	tenants := db.NewTenants(mysql, cfg.Porta.ImpersonationAdmin)
@@ -108,7 +108,7 @@ func writers(cfg config.Config, pool *sqlx.DB, log *slog.Logger) func(context.Co
 			return nil, err
 		}
 		if skew := w.Skew(); skew.Abs() > config.TolerableSkew {
-			log.Warn("MySQL's clock and ours differ; check time synchronisation on both", "task", task, "skew", skew)
+			log.Warn("MySQL's clock and this machine's differ; check time synchronisation on both", "task", task, "skew", skew)
 		}
 		return w, nil
 	}

@@ -51,7 +51,7 @@ func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}, owns func
 		defer g.Close()
 		defer a.presentGateway(ctx, g, listener.Addr().String(), owns)()
 		if err := g.Serve(serving, listener); err != nil {
-			a.log.Error("the gateway has ended early; Zync tries again what was cut off", "err", err)
+			a.log.Error("the gateway ended early; Zync retries the requests that were cut off", "err", err)
 		}
 	}()
 	go func() {

@@ -179,7 +179,7 @@ func runDaemon(ctx context.Context, drain <-chan struct{}, a *app, s *backends, 
 	d.Run(ctx, drain)
 	endGateway()
 	if d.Hung() {
-		log.Error("token-scheduler ends, so that MySQL frees what the run that hangs may hold; start it again")
+		log.Error("a run hangs; token-scheduler ends so that MySQL frees the locks of that run. Start it again")
 		return exitFailed
 	}
 	log.Info("token-scheduler has stopped")

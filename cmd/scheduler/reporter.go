@@ -75,7 +75,7 @@ func (r *reporter) recall(ctx context.Context) {
 	}
 	known, err := r.record.Tasks(ctx, tasks.Rotate, tasks.Janitor)
 	if err != nil {
-		r.log.Warn("earlier runs not known; the metrics file keeps what it had of them", "err", err)
+		r.log.Warn("earlier runs not known; the metrics file keeps its values for them", "err", err)
 	}
 	for task, last := range known {
 		r.metrics.Known(task, last)

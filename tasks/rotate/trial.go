@@ -58,7 +58,7 @@ func (e *engine) trialShowedNothing() {
 	switch {
 	case e.end.stopping:
 	case e.trial.err != nil:
-		e.run.Log.Warn("no token could be tried on porta; going on without. See --porta-endpoint", "err", e.trial.err)
+		e.run.Log.Warn("no token could be tried on porta; the run goes on without this check. See --porta-endpoint", "err", e.trial.err)
 	default:
 		e.run.Log.Debug("no token is tried on porta: no approved tenant is due")
 	}
@@ -72,7 +72,7 @@ func (e *engine) try(ctx context.Context, t *token) {
 		case err == nil:
 			e.trial.left = 0
 			e.hand.add(t)
-			e.run.Log.Debug("first token tried on porta: it accepts it", "tenant_id", t.tenant.ID)
+			e.run.Log.Debug("porta accepts the first token", "tenant_id", t.tenant.ID)
 		case errors.Is(err, errGone):
 			e.trial.left--
 			e.again(t.planned)
@@ -81,7 +81,7 @@ func (e *engine) try(ctx context.Context, t *token) {
 			e.refused(t, false)
 			e.end.place = t.tenant.ID // the next run tries another tenant's token
 			e.trial.left = 0
-			e.stop(fmt.Errorf("nothing was pushed, zync keeps what it has: %w", err))
+			e.stop(fmt.Errorf("nothing was pushed, zync keeps its tokens: %w", err))
 		default:
 			e.hand.add(t)
 			e.trial.err = fmt.Errorf("tenant %d: %w", t.tenant.ID, err)

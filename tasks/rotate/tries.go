@@ -19,7 +19,7 @@ func (e *engine) tryLater(p pushed, again bool) {
 		e.speed.patience.tried(p.answer.Slow)
 		if e.zync.firstTryFailed(t.tenant.ID, t.reason, now, p.answer.RetryAfter) {
 			e.speed.width.failed()
-			e.run.Log.Warn("zync is in trouble; minting stops until a push succeeds, tokens in hand are kept", "err", t.reason)
+			e.run.Log.Warn("zync is in trouble; nothing is minted until a push succeeds, and tokens in hand are kept", "err", t.reason)
 		}
 	}
 	e.run.Log.Debug("push failed; trying again", "tenant_id", t.tenant.ID, "try", t.tries, "err", t.reason)

@@ -93,7 +93,7 @@ func (c *check) writes(s db.Server) {
 			advice = "this Galera node has no quorum or is not ready: connect to one that is, or restore the cluster"
 		}
 	}
-	c.fail("mysql read_only", advice, "the server is read-only, no right is missing: see its %s", strings.Join(s.ReadOnlyBy, ", "))
+	c.fail("mysql read_only", advice, "the server is read-only, and no right is missing: see its %s", strings.Join(s.ReadOnlyBy, ", "))
 }
 
 func (c *check) binaryLog(s db.Server) {
@@ -154,6 +154,6 @@ func (c *check) defaults(s db.Server) {
 		c.ok("mysql defaults", "no unusual default changes what statements mean")
 		return
 	}
-	c.warn("mysql defaults", "nothing for the scheduler, which sets them anew in its sessions; check that Porta wants them",
+	c.warn("mysql defaults", "nothing for the scheduler, which sets its own in its sessions; check that Porta wants these",
 		"unusual: %s", strings.Join(s.Odd, ", "))
 }

@@ -49,7 +49,7 @@ func (c *check) redisServer(version string, took time.Duration) {
 	answers := took.Round(100 * time.Microsecond)
 	switch {
 	case took > slowRedis:
-		c.warn("redis", "find out what slows Redis or the way to it; calls that take more than 3s count as no answer", "answers in %s", answers)
+		c.warn("redis", "find out why Redis or the network is slow; a call that takes more than 3s counts as no answer", "answers in %s", answers)
 	case version == "":
 		c.ok("redis", "answers in %s; this user may not read its version", answers)
 	case olderThan(version, 6, 2):
@@ -94,7 +94,7 @@ func (c *check) eviction(info map[string]string) {
 	case policy == "":
 		c.ok("redis eviction", "this user may not read the policy")
 	case policy != "noeviction" && info["maxmemory"] != "0":
-		c.warn("redis eviction", "set maxmemory-policy to noeviction, or use a Redis that is no cache: an evicted lease ends a run, an evicted ledger costs one more",
+		c.warn("redis eviction", "set maxmemory-policy to noeviction, or use a Redis that is not a cache: an evicted lease ends a run, and an evicted ledger costs an extra rotation",
 			"maxmemory-policy is %s", secret.Printable(policy))
 	default:
 		c.ok("redis eviction", "nothing is evicted")

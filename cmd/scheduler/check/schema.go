@@ -20,7 +20,7 @@ func (c *check) tables(ctx context.Context, inspector *db.Inspector) bool {
 			c.fail("table "+table, "check that this is Porta's database, and that this user may read the table",
 				"missing or not visible: %s", strings.Join(missing, ", "))
 		default:
-			c.ok("table "+table, "every column that is used is there")
+			c.ok("table "+table, "every column that the scheduler uses is there")
 			continue
 		}
 		complete = false

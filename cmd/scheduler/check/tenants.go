@@ -43,7 +43,7 @@ func (c *check) leftOut(ctx context.Context, tenants *db.Tenants) {
 	case err != nil:
 		c.warnSQL("tenants' dates", err)
 	case n > 0:
-		c.warn("tenants' dates", "correct created_at: Porta writes no such date; the scheduler serves these tenants as all others",
+		c.warn("tenants' dates", "correct created_at: Porta writes no such date; the scheduler serves these tenants like all others",
 			"tenants with created_at 0000-00-00 or NULL: %d", n)
 	default:
 		c.ok("tenants' dates", "each tenant has one")

@@ -56,7 +56,7 @@ func (c *check) statements(all []db.Tried) {
 		c.failSQL("statement: "+tried.Name, howToRead, tried.Err)
 	}
 	if failed == 0 {
-		c.ok("statements", "each of a run's was tried, and changed nothing")
+		c.ok("statements", "each statement of a run was tried, and changed nothing")
 	}
 }
 
@@ -70,15 +70,15 @@ func (c *check) holder(ctx context.Context, inspector *db.Inspector, task string
 	case who == "":
 		c.ok(name, "free: no run is at work")
 	case silent > 2*config.LeaseLife:
-		c.warn(name, "if no scheduler works, or the server's disk is full: end that connection with KILL",
-			"held by %s: a run that works says something every %s", who, config.LeaseLife/3)
+		c.warn(name, "if no scheduler is at work, or the server's disk is full, end that connection with KILL",
+			"held by %s: a run at work makes a call every %s", who, config.LeaseLife/3)
 	default:
 		c.ok(name, "a run is at work: held by %s", who)
 	}
 }
 
 func (c *check) clock(skew time.Duration) {
-	found := fmt.Sprintf("MySQL's is %s from ours", skew.Abs().Round(time.Millisecond))
+	found := fmt.Sprintf("MySQL's differs from this machine's by %s", skew.Abs().Round(time.Millisecond))
 	switch {
 	case skew.Abs() > c.cfg.Schedule.TokenTTL/2:
 		c.fail("clock", "synchronise both by NTP: no rotation will write", "%s, more than half a token's life", found)

@@ -44,7 +44,7 @@ type Flags struct {
 	Verify                  string `group:"Zync and Porta" var:"VERIFY" default:"canary" placeholder:"MODE" help:"canary: use the first token of a run on Porta before any token is pushed. off: do not (default: ${default})."`
 	PortaEndpoint           string `group:"Zync and Porta" var:"PORTA_ENDPOINT" placeholder:"URL" help:"Where the canary and the gateway ask: Porta's URL inside the cluster. The tenant's host is sent in X-Forwarded-Host (default: the tenant's own host)."`
 	TenantEndpoint          string `group:"Zync and Porta" var:"TENANT_ENDPOINT" default:"https://{self_domain}/" placeholder:"URL" help:"A tenant's endpoint as Porta gives it to Zync, with {self_domain} for the tenant's host. Set it where Porta has a root_url or substitutes domains (default: ${default})."`
-	GatewayListen           string `group:"Zync and Porta" var:"GATEWAY_LISTEN_ADDRESS" placeholder:"ADDR" help:"Address of the gateway, which Zync reads Porta through; see docs/gateway.md. Needs PORTA_ENDPOINT and ZYNC_AUTHENTICATION_TOKEN (default: no gateway)."`
+	GatewayListen           string `group:"Zync and Porta" var:"GATEWAY_LISTEN_ADDRESS" placeholder:"ADDR" help:"Address of the gateway, through which Zync reads Porta; see docs/gateway.md. Needs PORTA_ENDPOINT and ZYNC_AUTHENTICATION_TOKEN (default: no gateway)."`
 	Push                    string `group:"Zync and Porta" var:"PUSH" default:"token" placeholder:"WHAT" help:"token: push a live token for each tenant. placeholder: push the text zync in place of tokens, while Zync reads Porta through a gateway (default: ${default})."`
 	ZyncCAFile              string `group:"Zync and Porta" name:"zync-ca-file" var:"ZYNC_CA_FILE" placeholder:"FILE" help:"CA certificate of a Zync on https://, PEM (default: the system's authorities)."`
 	PortaCAFile             string `group:"Zync and Porta" name:"porta-ca-file" var:"PORTA_CA_FILE" placeholder:"FILE" help:"CA certificate of a Porta on https://, PEM (default: the system's authorities)."`
@@ -68,19 +68,19 @@ type Flags struct {
 
 	RunOnce  bool     `group:"By hand" help:"Run the tasks once, now, and exit."`
 	Task     []string `group:"By hand" placeholder:"TASK" help:"With --run-once: rotate or janitor; repeatable (default: both, in that order)."`
-	Tenant   []string `group:"By hand" placeholder:"ID" help:"With rotate: only the tenant with this account id; repeatable. With --status: all that is known of this tenant."`
+	Tenant   []string `group:"By hand" placeholder:"ID" help:"With rotate: only the tenant with this account id; repeatable. With --status: everything that is known about this tenant."`
 	Force    bool     `group:"By hand" help:"With rotate: also tenants that were already served in this window."`
 	Revoke   bool     `group:"By hand" help:"With rotate, after a leak: rotate everyone now (implies --force), and expire a tenant's older sync tokens as soon as its new one is delivered. Flush Porta's cache first: Porta keeps a token for up to an hour and may push it again after it has expired."`
 	DryRun   bool     `group:"By hand" help:"With --run-once: report what would be done, and write nothing."`
 	Wait     string   `group:"By hand" default:"0s" placeholder:"TIME" help:"With --run-once: how long to wait while another run of the task is at work (default: ${default})."`
-	TakeOver bool     `group:"By hand" help:"Make the keys on Redis belong to this Porta, and forget what they say of the other Porta's tenants. For a Porta that was renamed or restored elsewhere. Refused while a scheduler of the other Porta is at work."`
+	TakeOver bool     `group:"By hand" help:"Make the keys on Redis belong to this Porta, and forget what they say about the other Porta's tenants. For a Porta that was renamed or restored elsewhere. Refused while a scheduler of the other Porta is at work."`
 	Quiet    bool     `group:"By hand" help:"With --run-once: print and log nothing unless something needs attention. For cron, which mails all output."`
 	Report   string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once, --check or --status: text or json, on standard output (default: ${default})."`
 
 	Check       bool `group:"Looking" help:"Test configuration, MySQL, Redis, Zync and Porta; print one line for each test and exit. Changes nothing."`
 	Status      bool `group:"Looking" help:"Print the leader, the last runs, the next firings, and the tenants that fail or are at risk, and exit: 0 all is well, 1 there is a problem, 3 nobody knows because Redis does not answer. Needs only Redis; with DATABASE_URL it also shows hosts."`
 	History     bool `group:"Looking" help:"With --status: list the last runs."`
-	Healthcheck bool `group:"Looking" help:"Ask the daemon on this machine for /healthz at --listen; exit 0 or 1. For a container's HEALTHCHECK."`
+	Healthcheck bool `group:"Looking" help:"Ask the daemon on this machine for /healthz at --listen, and exit with 0 or 1. For a container's HEALTHCHECK."`
 	Version     bool `help:"Print the version and exit."`
 
 	problems []string // with the files that variables name

@@ -139,7 +139,7 @@ func (l *Live) try(contents files) error {
 		return fmt.Errorf("restart needed: Redis is %s, and was %s", is, was)
 	}
 	if !slices.Equal(l.cfg.Redis.Sentinels.Hosts, cfg.Redis.Sentinels.Hosts) || l.cfg.Redis.Sentinels.Password != cfg.Redis.Sentinels.Password {
-		return errors.New("restart needed: the Sentinels or their password are others")
+		return errors.New("restart needed: the Sentinels or their password have changed")
 	}
 	l.cfg.Database.URL, l.cfg.Redis, l.cfg.Zync.Token = cfg.Database.URL, cfg.Redis, cfg.Zync.Token
 	l.cfg.Log.Level = cfg.Log.Level

@@ -23,8 +23,8 @@ const (
 )
 
 var (
-	errAside = errors.New("stepping aside, and the work has not finished in time")
-	errOver  = errors.New("the leadership is over")
+	errAside = errors.New("the daemon stepped aside, and the work did not finish in time")
+	errOver  = errors.New("the leadership has ended")
 )
 
 // lead schedules until the lease is lost, drain is closed, or the daemon steps aside.

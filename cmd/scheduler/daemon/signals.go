@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var errGraceOver = errors.New("told to stop, and the grace is over")
+var errGraceOver = errors.New("told to stop, and the shutdown grace has ended")
 
 // Signals are SIGTERM and SIGINT, caught from [Catch] on.
 type Signals struct{ c chan os.Signal }

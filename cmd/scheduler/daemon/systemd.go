@@ -17,7 +17,7 @@ func (d *Daemon) tellSystemd(drain <-chan struct{}) (end func()) {
 	}
 	interval, err := systemd.SdWatchdogEnabled(false)
 	if err != nil {
-		d.o.Log.Warn("systemd's watchdog can't be fed", "err", err)
+		d.o.Log.Warn("systemd's watchdog has a wrong setting; it is not used", "err", err)
 	}
 	quit := make(chan struct{})
 	go d.keepTelling(interval/3, drain, quit)

@@ -88,7 +88,7 @@ func problemsWithoutRedis(st Status) []Problem {
 	if rotate := st.task(tasks.Rotate); rotate.Last == nil && rotate.RunningBy == nil {
 		return f
 	}
-	f.say(aboutRedis, "this process rotates under MySQL's lock alone until Redis is back; what is shown is what it did")
+	f.say(aboutRedis, "this process rotates under MySQL's lock alone until Redis is back; the figures are its own")
 	for _, p := range st.Problems {
 		if p.About != aboutLeader && p.About != aboutPurges { // nobody can know
 			f = append(f, p)
