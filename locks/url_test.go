@@ -155,7 +155,7 @@ func TestParseSentinels(t *testing.T) {
 		{text: "u:hunter2@a,v:hunter2@b", err: "user differs"},
 		{text: "http://a", err: "redis://"},
 		{text: "redis://:hunter2@", err: "no host"},
-		{text: "redis://a/0", err: "nothing behind"},
+		{text: "redis://a/0", err: "nothing more"},
 		{text: "redis://:hun%ter@a", err: "%25"},
 	} {
 		s, err := locks.ParseSentinels(secret.New(c.text), "", secret.Text{})

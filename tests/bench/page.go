@@ -12,11 +12,10 @@ import (
 // preface comes before the figures.
 const preface = `# Performance
 
-make bench writes this page, and anyone can run it. It starts servers of its own and
-compares two things in one run, because times on a shared machine mean little by
-themselves. The bare client pushes the same requests to the same stand-in for Zync, as
-many at a time, and does nothing else. MariaDB, Redis and the stand-in share the machine's
-cores with whichever is measured.
+make bench writes this page. It starts servers of its own, and compares two programs in
+one run, because single times on a shared machine mean little. The bare client pushes the
+same requests to the same stand-in for Zync, as many at a time, and does nothing else.
+MariaDB, Redis and the stand-in share the machine's cores with the measured program.
 
 `
 
@@ -29,62 +28,61 @@ const plots = `
 
 // remarks explain the limits.
 const remarks = `
-## What the limits are made of
+## Where the limits come from
 
-**32 at a time and no service time.** This is more than one Zync takes, and on two cores
-all processes compete. The bare client's processor time for a push is 1. Then the stand-in
-takes 1, a rotation takes 1.1 to 1.35 depending on the machine, and MariaDB takes 0.4 to
-0.5 for the tenant's owner and the token's row.
+**32 at a time and no service time.** A real Zync takes fewer pushes at a time. On two cores
+all processes compete for processor time. If a push costs the bare client 1, it costs the
+stand-in 1, a rotation 1.1 to 1.35 depending on the machine, and MariaDB 0.4 to 0.5 for the
+tenant's owner and the token's row.
 
-- So a rotation can reach 2 / (1.1 + 1 + 0.4) = 0.80 of the bare client at most, and 0.70
-  on a slow day. With the bare client's own cost it would be 0.83.
+- So a rotation can reach at most 2 / (1.1 + 1 + 0.4) = 0.80 of the bare client's rate, and
+  0.70 on a slower machine. With the bare client's own cost it would be 0.83.
 - A run needs a quarter of a second from its first request to full speed, because each
-  batch is twice as large as the last one. The rest of the difference comes from there.
-- With more cores, or with a Zync that takes any time at all, the row with a service time
-  applies.
-- These helped: one batch to push while the next is minted (7 %), small buffers for the one
-  short message of a connection, and no keep-alive (10 % of the processor time).
+  batch is twice as large as the last one. That explains the rest of the difference.
+- With more cores, or with a real Zync's service time, the row with a service time applies.
+- These helped: minting the next batch while one is pushed (7 %), small buffers for a
+  connection's one short message, and no keep-alive (10 % of the processor time).
 - These did not help: larger batches, more memory for the collector, one time limit for a
   push instead of two, another query for owners.
 
-**Statements per 1,000 tenants.** A run needs about a dozen statements to begin: the
-connection's settings, the lock, the count. It needs about ten batches to reach full speed.
-Then each thousand tenants cost half a page, half a look at the owners and one insert. So
-the figure falls with the size of the installation. At the 200 pushes a second of a real
-Zync the inserts dominate, seven for a thousand tenants, because only one second's tokens
-may be minted ahead.
+**Statements per 1,000 tenants.** A run begins with about a dozen statements: the
+connection's settings, the lock, the count. It reaches full speed after about ten batches.
+From then on, a thousand tenants cost half a page, half a query for owners and one insert. So
+the figure falls with the size of the installation. A real Zync takes 200 pushes a second.
+Then a thousand tenants cost seven inserts, because only one second's tokens may be minted
+ahead.
 
 **A run where everyone is served** costs one statement and one HMGET for each thousand
-tenants. Owners are most of the work of listing. They are read only for tenants that are
-due.
+tenants. Most of the work of a listing is the query for owners. It is made only for tenants
+that are due.
 
 **The janitor.** A DELETE only marks rows. InnoDB removes them from the indexes later, in
 threads of its own, after the transaction has ended.
 
-- After one DELETE of all rows, that work begins when the measurement is over. After each of
-  the janitor's steps it begins at once, on the core that the next step needs.
-- If a reader with an old snapshot holds that work back in both cases, steps of a thousand
-  take 1.0 to 1.1 times as long as the one DELETE. If it is counted in both cases, both take
-  about as long.
-- Larger steps change neither, and make others wait.
+- After one DELETE of all rows, the removal begins when the measurement has ended. After each
+  of the janitor's steps it begins at once, on the core that the next step needs.
+- If a reader with an old snapshot delays the removal in both cases, steps of a thousand rows
+  take 1.0 to 1.1 times as long as the one DELETE. If the removal is measured in both cases,
+  both take about as long.
+- Larger steps do not change this, and make other clients wait.
 
-**The slowest INSERT** is the worst of about ten thousand. A step of the janitor makes nobody
-wait for longer than itself, about 13 ms. It is measured with a redo log of 1 GiB. With the
-default of 96 MiB, InnoDB stops and flushes in the middle of a million deletions. Then the
-slowest INSERT took 60 to 80 ms, beside the janitor and beside the one DELETE alike.
+**The slowest INSERT** is the slowest of about ten thousand. A step of the janitor makes other
+clients wait for about 13 ms at most, the length of the step. The redo log has 1 GiB. With
+the default of 96 MiB, InnoDB stops and flushes in the middle of a million deletions. Then the
+slowest INSERT took 60 to 80 ms, both beside the janitor and beside the one DELETE.
 
-**The binary.** The command line and the templates find methods by name, so the linker keeps
-every exported method of every library. Each of the Redis client's hundreds of commands is in
-a dozen types. The client is built without inlining, which saves 2 MiB and costs nothing that
-could be measured.
+**The binary.** The libraries for the command line and the templates find methods by name, so
+the linker keeps every exported method of every library. A dozen types of the Redis client
+have each of its hundreds of commands. The client is built without inlining. That saves 2 MiB
+and has no measurable cost.
 
-**The gateway** is a daemon's, and its rival is Go's own httputil.ReverseProxy in another
-process, before the same Porta. Each request has a connection of its own, as Zync's have.
-The gateway reads each answer whole and judges it before Zync gets the first byte. The
-memory is the process's, with the garbage that it may leave.
+**The gateway** is measured in a daemon. It is compared with Go's own httputil.ReverseProxy,
+which runs in another process before the same Porta. Each request has a connection of its
+own, like Zync's. The gateway reads each answer whole and judges it before Zync gets the first
+byte. The memory is that of the whole process, with its garbage.
 
-Peak memory is the process's own maximum. It holds one page of tenants and about one second
-of tokens, whatever the number of tenants.
+**Peak memory** is the process's own maximum. A run holds one page of tenants and about one
+second of tokens, whatever the number of tenants.
 `
 
 // writePage writes the table, and the machine and servers that it was measured on.
