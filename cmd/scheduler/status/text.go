@@ -183,22 +183,3 @@ func (st Status) exactly(t time.Time) string {
 	}
 	return t.UTC().Format(time.RFC3339) + " (" + st.When(t) + ")"
 }
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
-
-func orOthers(reason string) string {
-	if reason == "" {
-		return "other reasons"
-	}
-	return reason
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
-}

@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
@@ -74,4 +75,23 @@ func (st Status) ago(t time.Time) string {
 		return "not known"
 	}
 	return short(max(0, st.Now.Sub(t)))
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func orOthers(reason string) string {
+	if reason == "" {
+		return "other reasons"
+	}
+	return reason
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
 }
