@@ -30,7 +30,7 @@ func TestFailoverThatLosesCommits(t *testing.T) {
 	must(t, insert(t, w, kept))
 	before, err := db.ServerIdentity(t.Context(), pool)
 	must(t, err)
-	print1, err := db.Fingerprint(t.Context(), pool)
+	print1, err := db.WhichPorta(t.Context(), pool)
 	must(t, err)
 
 	replica.CatchUp(t, primary)
@@ -42,10 +42,10 @@ func TestFailoverThatLosesCommits(t *testing.T) {
 	next := openFrom(t, writers)
 	after, err := db.ServerIdentity(t.Context(), pool)
 	must(t, err)
-	print2, err := db.Fingerprint(t.Context(), pool)
+	print2, err := db.WhichPorta(t.Context(), pool)
 	must(t, err)
-	if before.Same(after) || print1 != print2 {
-		t.Errorf("servers %+v and %+v, fingerprints %s and %s: want another server and the same Porta", before, after, print1, print2)
+	if before.Same(after) || print1.Fingerprint != print2.Fingerprint {
+		t.Errorf("servers %+v and %+v, fingerprints %s and %s: want another server and the same Porta", before, after, print1.Fingerprint, print2.Fingerprint)
 	}
 	tokens := db.NewTokens(pool)
 	missing, err := tokens.Missing(t.Context(), digestsOf([]db.NewToken{kept, gone}))

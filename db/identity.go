@@ -61,12 +61,24 @@ func ServerIdentity(ctx context.Context, pool *sqlx.DB) (Identity, error) {
 	return Identity{Server: row.Server, Started: row.Started.Time}, nil
 }
 
-// Fingerprint identifies the Porta that the database belongs to: its master account's
-// host, the database's name and a digest, for example
-// "master.example.com/system/5f0c2a9e81d3". It stays the same after a restart and a
-// failover to a replica. Another Porta has another one. A copy has another one only if
-// its master account or its database was renamed.
-func Fingerprint(ctx context.Context, pool *sqlx.DB) (string, error) {
+// Porta is the Porta that a database belongs to.
+type Porta struct {
+	// Fingerprint is its master account's host, the database's name and a digest, for
+	// example "master.example.com/system/5f0c2a9e81d3". It stays the same after a restart
+	// and a failover to a replica. Another Porta has another one. A copy has another one
+	// only if its master account or its database was renamed.
+	Fingerprint string
+	place       string // the server, the database and the master account in it
+}
+
+// RenamedFrom tells whether this is the Porta before, with another host of its master
+// account: the same account of the same database on the same server.
+func (p Porta) RenamedFrom(before Porta) bool {
+	return p.place == before.place && p.Fingerprint != before.Fingerprint
+}
+
+// WhichPorta asks which Porta the database belongs to.
+func WhichPorta(ctx context.Context, pool *sqlx.DB) (Porta, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var master struct {
@@ -74,25 +86,29 @@ func Fingerprint(ctx context.Context, pool *sqlx.DB) (string, error) {
 		Host     string `db:"host"`
 		Created  string `db:"created"`
 		Database string `db:"name"`
+		Server   string `db:"server"`
 	}
-	err := pool.GetContext(ctx, &master, `
-SELECT id, COALESCE(self_domain, '') AS host, COALESCE(CAST(created_at AS CHAR(19)), '') AS created,
+	err := pool.GetContext(ctx, &master, whoAnswers+`id, COALESCE(self_domain, '') AS host,
+       COALESCE(CAST(created_at AS CHAR(19)), '') AS created,
        IF(@@lower_case_table_names = 0, DATABASE(), LOWER(DATABASE())) AS name
   FROM accounts WHERE master = 1 LIMIT 1`)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", ErrNoMaster
+		return Porta{}, ErrNoMaster
 	}
 	if err != nil {
-		return "", fmt.Errorf("read the master account: %w", scrub(err))
+		return Porta{}, fmt.Errorf("read the master account: %w", scrub(err))
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s", master.ID, master.Host, master.Created, master.Database))
-	return printable(master.Host) + "/" + printable(master.Database) + "/" + hex.EncodeToString(sum[:])[:digestLength], nil
+	return Porta{
+		Fingerprint: printable(master.Host) + "/" + printable(master.Database) + "/" + hex.EncodeToString(sum[:])[:digestLength],
+		place:       fmt.Sprintf("%s\n%s\n%d\n%s", master.Server, master.Database, master.ID, master.Created),
+	}, nil
 }
 
 // digestLength is how many characters of its digest a fingerprint ends in.
 const digestLength = 12
 
-// IsFingerprint tells whether a text has the form of a [Fingerprint].
+// IsFingerprint tells whether a text has the form of a [Porta.Fingerprint].
 func IsFingerprint(text string) bool {
 	parts := strings.Split(text, "/")
 	return len(parts) == 3 && printable(parts[0]) == parts[0] && printable(parts[1]) == parts[1] &&

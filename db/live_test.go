@@ -95,12 +95,12 @@ func TestServerIdentity(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	p, _, pool := open(t, porta.Seed{Tenants: 3})
-	of := func() string {
+	of := func() db.Porta {
 		t.Helper()
-		got, err := db.Fingerprint(t.Context(), pool)
+		got, err := db.WhichPorta(t.Context(), pool)
 		must(t, err)
-		if !db.IsFingerprint(got) {
-			t.Errorf("%q has not the form of a fingerprint", got)
+		if !db.IsFingerprint(got.Fingerprint) {
+			t.Errorf("%q has not the form of a fingerprint", got.Fingerprint)
 		}
 		return got
 	}
@@ -112,16 +112,22 @@ func TestFingerprint(t *testing.T) {
 	first := of()
 	_, err := p.DB.Exec("UPDATE accounts SET updated_at = UTC_TIMESTAMP(), state = 'x', org_name = 'y'")
 	must(t, err)
-	if again := of(); again != first {
-		t.Errorf("%s became %s", first, again)
+	if again := of(); again != first || again.RenamedFrom(first) {
+		t.Errorf("%v became %v", first, again)
 	}
 	_, err = p.DB.Exec("UPDATE accounts SET self_domain = 'm\x1b[31m/x' WHERE id = 1")
 	must(t, err)
-	if other := of(); other == first || other[:8] != "m?[31m?x" {
-		t.Errorf("another Porta's is %q", other)
+	other := of()
+	if other.Fingerprint[:8] != "m?[31m?x" || !other.RenamedFrom(first) {
+		t.Errorf("%v is no renamed %v", other, first)
+	}
+	_, err = p.DB.Exec("UPDATE accounts SET created_at = created_at - INTERVAL 1 DAY WHERE id = 1")
+	must(t, err)
+	if of().RenamedFrom(other) || other.RenamedFrom(db.Porta{}) {
+		t.Error("another master account is a renamed one")
 	}
 	_, err = p.DB.Exec("DELETE FROM accounts")
 	must(t, err)
-	_, err = db.Fingerprint(t.Context(), pool)
+	_, err = db.WhichPorta(t.Context(), pool)
 	mustBe(t, err, db.ErrNoMaster)
 }

@@ -33,7 +33,7 @@ func (i *Inspector) Rehearse(ctx context.Context, w *Writer) []Tried {
 		{"look for the newest tokens", func() error { _, err := tokens.Newest(ctx, nobody); return err }},
 		{"list stale tokens", func() error { _, _, err := stale.Page(ctx, math.MaxInt64, now, 1); return err }},
 		{"ask which server answers", func() error { _, err := ServerIdentity(ctx, i.pool); return err }},
-		{"read the fingerprint", func() error { _, err := Fingerprint(ctx, i.pool); return err }},
+		{"read the fingerprint", func() error { _, err := WhichPorta(ctx, i.pool); return err }},
 		{"read the clock", func() error { return w.look(ctx) }},
 		{"delete tokens", func() error { _, err := w.Delete(ctx, nothing); return err }},
 		{"revoke older tokens", func() error { _, err := w.Revoke(ctx, nothing, 0); return err }},

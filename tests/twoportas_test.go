@@ -122,3 +122,47 @@ func TestALostFingerprintIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestARenamedMasterIsTheSamePorta: the host of the master account is changed while
+// daemons are there. Nobody has to take over, and the ledger stays.
+func TestARenamedMasterIsTheSamePorta(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	w.watch()
+	leader := w.start(nil)
+	leader.logs("run ended", "task=rotate", "outcome=success")
+	w.exec("UPDATE accounts SET self_domain = 'renamed.example.com', domain = 'renamed.example.com' WHERE master = 1")
+	if code, r := w.once("--task=rotate"); code != 1 || !strings.Contains(r.Tasks[0].Error, "take-over") {
+		t.Errorf("exit code %d of a process that does not know the old host, %+v", code, r)
+	}
+	leader.logs("was changed", "porta=renamed.example.com/")
+	if code, r := w.once("--task=rotate"); code != 0 || r.Tasks[0].Already != len(w.seeded.Owners) {
+		t.Errorf("exit code %d after the rename, %+v", code, r)
+	}
+	if code := w.start(nil, "--status").wait(); code != 0 {
+		t.Errorf("exit code %d of --status after the rename", code)
+	}
+	leader.stops()
+	if strings.Contains(leader.stderr.String(), "belong to another Porta") {
+		t.Error("the leader took its own Porta for another")
+	}
+}
+
+// TestMySQLRefusesFromTheStart: page and --status say why nobody leads.
+func TestMySQLRefusesFromTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	w.exec("ALTER USER " + w.porta.Name + "@'%' ACCOUNT LOCK")
+	d := w.start(nil)
+	d.logs("not leading until MySQL answers", "4151")
+	look := w.start(nil, "--status")
+	if code := look.wait(); code != 1 || !strings.Contains(look.stdout.String(), "4151") {
+		t.Errorf("exit code %d of --status:\n%s", code, look.stdout)
+	}
+	if _, page := get(t, d, "/"); !strings.Contains(page, "4151") {
+		t.Errorf("the page does not say why nobody leads:\n%s", page)
+	}
+	w.exec("ALTER USER " + w.porta.Name + "@'%' ACCOUNT UNLOCK")
+	d.logs("run ended", "task=rotate", "outcome=success")
+	d.stops()
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,8 +36,9 @@ type owner struct {
 	log    *slog.Logger
 	looks  bool // it writes nothing
 
-	mu    sync.Mutex
-	known string // the fingerprint that MySQL last gave
+	mu     sync.Mutex
+	known  db.Porta // as MySQL last said
+	former []string // its fingerprints before its master's host was changed
 }
 
 func newOwner(cfg config.Config, client redis.UniversalClient, mysql *sqlx.DB, log *slog.Logger) *owner {
@@ -62,6 +64,10 @@ func (o *owner) check(ctx context.Context) error {
 		o.log.Warn("another program has written to the key that says which Porta the ledger belongs to; it is written anew")
 		err = locks.Adopt(ctx, o.client, o.prefix, mine)
 	}
+	if err == nil && !o.looks && o.was(theirs) {
+		o.log.Warn("the host of Porta's master account was changed; leases and ledger still belong to this Porta", "porta", mine, "before", theirs)
+		err = locks.Adopt(ctx, o.client, o.prefix, mine)
+	}
 	if err != nil {
 		return err
 	}
@@ -69,7 +75,8 @@ func (o *owner) check(ctx context.Context) error {
 }
 
 // look returns the fingerprint beside the keys, also with a [tasks.ErrOtherPorta]. It
-// writes nothing. If MySQL can't tell which Porta this is, it compares nothing.
+// writes nothing. If MySQL has never told which Porta this is, it compares nothing and
+// returns a [tasks.ErrPortaUnknown].
 func (o *owner) look(ctx context.Context) (theirs string, err error) {
 	theirs, err = usable(locks.Recorded(ctx, o.client, o.prefix))
 	if err != nil || o.mysql == nil {
@@ -79,17 +86,25 @@ func (o *owner) look(ctx context.Context) (theirs string, err error) {
 	defer cancel()
 	mine, err := o.mine(ctx)
 	if err != nil {
-		return theirs, nil // it is not compared
+		return theirs, err
 	}
 	return theirs, o.compare(mine, theirs)
 }
 
 func (o *owner) compare(mine, theirs string) error {
-	if theirs == "" || theirs == mine {
+	if theirs == "" || theirs == mine || o.was(theirs) {
 		return nil
 	}
 	return fmt.Errorf("%w: the name %q (SCHEDULER_NAME) is that of %s, and this Porta is %s; give one of the two schedulers another name, or see scheduler --take-over",
 		tasks.ErrOtherPorta, o.name, theirs, mine)
+}
+
+// was tells whether a fingerprint is a former one of this program's Porta. Only a process
+// that worked for it before can know that. To others it is another Porta.
+func (o *owner) was(theirs string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Contains(o.former, theirs)
 }
 
 // mine returns the fingerprint of this program's Porta. While MySQL does not answer, it
@@ -97,16 +112,20 @@ func (o *owner) compare(mine, theirs string) error {
 func (o *owner) mine(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, ownTimeout)
 	defer cancel()
-	mine, err := db.Fingerprint(ctx, o.mysql)
+	porta, err := db.WhichPorta(ctx, o.mysql)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
 	case err == nil:
-		o.known = mine
-	case o.known == "" || errors.Is(err, db.ErrNoMaster):
+		if porta.RenamedFrom(o.known) {
+			o.former = append(o.former, o.known.Fingerprint)
+		}
+		o.known = porta
+		o.former = slices.DeleteFunc(o.former, func(print string) bool { return print == porta.Fingerprint })
+	case o.known == db.Porta{} || errors.Is(err, db.ErrNoMaster):
 		return "", fmt.Errorf("%w: %w", tasks.ErrPortaUnknown, err)
 	}
-	return o.known, nil
+	return o.known.Fingerprint, nil
 }
 
 // usable takes what is no fingerprint for a lost one: another program has written it.

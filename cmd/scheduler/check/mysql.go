@@ -43,7 +43,8 @@ func (c *check) mysql(ctx context.Context) {
 		c.leftOut(ctx, tenants)
 		c.tokens(ctx, inspector)
 		c.porta(ctx, tenants)
-		c.fingerprint, _ = db.Fingerprint(ctx, pool)
+		porta, _ := db.WhichPorta(ctx, pool)
+		c.fingerprint = porta.Fingerprint
 	}
 }
 

@@ -61,7 +61,11 @@ func problems(st Status, plan Plan) []Problem {
 	if st.Tenants.AtRisk > 0 {
 		f.say(aboutRisk, "%s at risk; %s", tenants(st.Tenants.AtRisk), firstExpiry(st))
 	}
-	if st.Leader == nil && !needsNoLeader(st) {
+	switch {
+	case st.Leader != nil || needsNoLeader(st):
+	case st.portaUnknown != "":
+		f.say(aboutLeader, "nobody leads: a daemon waits until MySQL answers it: %s", st.portaUnknown)
+	default:
 		f.say(aboutLeader, "nobody leads: is a daemon running?")
 	}
 	if problem := missedRotations(st, plan.Rotate); problem != "" {

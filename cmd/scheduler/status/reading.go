@@ -28,6 +28,10 @@ func (r *reading) porta(ctx context.Context, st *Status) (err error) {
 		st.OtherPorta, r.other = r.o.Clean(err.Error()), true
 		return nil
 	}
+	if errors.Is(err, tasks.ErrPortaUnknown) {
+		st.portaUnknown = r.o.Clean(tasks.InPlainWords(err).Error())
+		return nil
+	}
 	return err
 }
 

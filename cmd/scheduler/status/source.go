@@ -45,7 +45,7 @@ type Options struct {
 	// holds it.
 	Holder func(ctx context.Context, lease string) (text string, held bool, err error)
 	// Porta returns the fingerprint of the Porta that the ledger belongs to, also with a
-	// [tasks.ErrOtherPorta]. It is nil if nobody knows.
+	// [tasks.ErrOtherPorta] or a [tasks.ErrPortaUnknown]. It is nil if nobody knows.
 	Porta func(ctx context.Context) (fingerprint string, err error)
 	// Accounts looks tenants up in Porta's database; nil if it can't be asked.
 	Accounts func(ctx context.Context, ids []int64) (map[int64]Account, error)

@@ -23,7 +23,9 @@ type Status struct {
 	// known.
 	Porta string `json:"porta,omitempty"`
 	// OtherPorta is why it is not the Porta of the process that answers; empty if it is.
-	OtherPorta string    `json:"-"`
+	OtherPorta string `json:"-"`
+	// portaUnknown is why that process can't tell which Porta it works for.
+	portaUnknown string
 	Leader     *Process  `json:"leader"`
 	Standbys   []Process `json:"standbys"` // daemons that are there and do not lead
 	// Gateways are those that serve, each with its last request of Zync's.
