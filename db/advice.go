@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -10,16 +11,21 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Advice says in one sentence what to do about an error of MySQL. It is empty if the
-// error itself says all that is known.
+// Advice says in one sentence what to do about an error of this package. It is empty if
+// the error itself says all that is known.
 func Advice(err error) string {
-	if n := number(err); n != 0 {
-		return adviceOn(n, err)
+	if err == nil || number(err) != 0 {
+		return AdviceOnAnswer(err)
 	}
-	var network *net.OpError
+	return cmp.Or(AdviceOnAnswer(err), adviceOnNetwork(err))
+}
+
+// AdviceOnAnswer is as [Advice], for errors that can be of another server than MySQL. It
+// is empty for those of the network.
+func AdviceOnAnswer(err error) string {
 	switch {
-	case err == nil:
-		return ""
+	case number(err) != 0:
+		return adviceOn(number(err), err)
 	case errors.Is(err, ErrFenced):
 		return "wait for the other scheduler, or stop it; two must not work on one database"
 	case errors.Is(err, ErrClockStepped):
@@ -28,6 +34,13 @@ func Advice(err error) string {
 		return "name Porta's own database in DATABASE_URL"
 	case errors.Is(err, mysql.ErrNoTLS):
 		return "the server offers no TLS: configure TLS there, or set DATABASE_SSL_MODE=disabled"
+	}
+	return ""
+}
+
+func adviceOnNetwork(err error) string {
+	var network *net.OpError
+	switch {
 	case strings.Contains(err.Error(), "x509:"), strings.Contains(err.Error(), "tls:"):
 		return "check DATABASE_SSL_CA, DATABASE_SSL_CERT and the host in DATABASE_URL against the server's certificate"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn),

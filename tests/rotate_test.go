@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/token-scheduler/token-scheduler/tests/porta"
+	"github.com/token-scheduler/token-scheduler/tests/servers"
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
@@ -343,5 +344,40 @@ func TestRevokeEndsTokensOnlyOfTheServed(t *testing.T) {
 		before, w.seeded.Owners[bad]))
 	if live != ofBad {
 		t.Errorf("%d older tokens live, want the %d of the tenant that was not served", live, ofBad)
+	}
+}
+
+// TestFailedRunsSayWhatToDo: in the report, in the log's last line and in --status.
+func TestFailedRunsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(w *world)
+		want  string
+	}{
+		"MySQL": {func(w *world) { w.exec("REVOKE INSERT ON " + w.porta.Name + ".access_tokens FROM " + w.porta.Name + "@'%'") },
+			"what to do: grant this user"},
+		"Redis": {func(w *world) { must(w.t, w.redis().Do(w.t.Context(), "REPLICAOF", "127.0.0.1", "1").Err()) },
+			"what to do: this Redis is a replica"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorldOn(t, porta.New(t), servers.PrivateRedis(t).URL(0), 5)
+			if code, _ := w.once("--task=rotate"); code != 0 {
+				t.Fatalf("exit code %d", code)
+			}
+			c.spoil(w)
+			p := w.start(nil, "--run-once", "--task=rotate", "--force", "--report=json", "--retry-for=1s")
+			if code := p.wait(); code != 1 || !strings.Contains(p.stdout.String(), c.want) {
+				t.Errorf("exit code %d, report %s", code, p.stdout)
+			}
+			p.logs("run ended", c.want)
+			if name == "Redis" {
+				return // it records nothing
+			}
+			look := w.start(nil, "--status")
+			if look.wait(); !strings.Contains(look.stdout.String(), c.want) {
+				t.Errorf("--status says\n%s", look.stdout)
+			}
+		})
 	}
 }

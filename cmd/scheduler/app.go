@@ -49,7 +49,7 @@ func newApp(cfg config.Config, p parts, log *slog.Logger) (*app, error) {
 		Log:      log,
 		Now:      p.now,
 		Wait:     cfg.ByHand.Wait,
-		Clean:    p.cleanError,
+		Clean:    p.printable,
 		Owns:     p.owns,
 		Asks:     cfg.ByHand.HasPrecedence(),
 		GivesWay: status.GivesWay,
@@ -157,7 +157,7 @@ type leases struct{ locker *locks.Locker }
 func (l leases) Acquire(ctx context.Context, name string) (tasks.Lease, error) {
 	lease, err := l.locker.Acquire(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, advise(err)
 	}
 	return lease, nil
 }

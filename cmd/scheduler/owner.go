@@ -123,7 +123,7 @@ func (o *owner) mine(ctx context.Context) (string, error) {
 		o.known = porta
 		o.former = slices.DeleteFunc(o.former, func(print string) bool { return print == porta.Fingerprint })
 	case o.known == db.Porta{} || errors.Is(err, db.ErrNoMaster):
-		return "", fmt.Errorf("%w: %w", tasks.ErrPortaUnknown, err)
+		return "", advise(fmt.Errorf("%w: %w", tasks.ErrPortaUnknown, err))
 	}
 	return o.known.Fingerprint, nil
 }

@@ -42,7 +42,7 @@ func showStatus(ctx context.Context, cfg config.Config, scrub *secret.Scrubber, 
 		Limit: status.ListOnScreen, Tenant: cfg.Look.Tenant, History: cfg.Look.History,
 	})
 	if readErr != nil {
-		log.Error("status not read; it is kept in Redis", "err", readErr)
+		log.Error("status not read; it is kept in Redis", "err", advise(readErr))
 	}
 	if err := printStatus(stdout, st, cfg.ByHand.ReportJSON); err != nil {
 		log.Error("status not printed", "err", err)

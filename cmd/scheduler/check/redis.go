@@ -12,6 +12,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/secret"
+	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
 // slowRedis is how long an answer of Redis may take. Calls are given up after three
@@ -62,7 +63,7 @@ func (c *check) redisServer(version string, took time.Duration) {
 // failRedis says what to do about an error of Redis; advice is for the errors of which
 // nothing more is known.
 func (c *check) failRedis(name, advice string, err error) {
-	c.fail(name, cmp.Or(locks.Advice(err), advice), "%s", secret.Printable(err.Error()))
+	c.fail(name, cmp.Or(locks.Advice(err), advice), "%s", secret.Printable(tasks.InPlainWords(err).Error()))
 }
 
 // owner compares the fingerprint beside the keys with that of Porta's database.

@@ -26,8 +26,8 @@ type Status struct {
 	OtherPorta string `json:"-"`
 	// portaUnknown is why that process can't tell which Porta it works for.
 	portaUnknown string
-	Leader     *Process  `json:"leader"`
-	Standbys   []Process `json:"standbys"` // daemons that are there and do not lead
+	Leader       *Process  `json:"leader"`
+	Standbys     []Process `json:"standbys"` // daemons that are there and do not lead
 	// Gateways are those that serve, each with its last request of Zync's.
 	Gateways []ledger.Gateway `json:"gateways"`
 	Tasks    []Task           `json:"tasks"`
