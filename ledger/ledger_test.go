@@ -57,6 +57,11 @@ func TestLedgerOfFailures(t *testing.T) {
 		f.Since.UnixMilli() != now.UnixMilli() || f.Last.UnixMilli() != now.Add(time.Hour).UnixMilli() {
 		t.Errorf("failure %+v: since when it fails must stay, and the last reason count", f)
 	}
+	at, err := l.FailedAt(t.Context(), []int64{2, 3, 5})
+	must(t, err)
+	if !at[0].IsZero() || at[1].UnixMilli() != now.Add(time.Hour).UnixMilli() || !at[2].IsZero() {
+		t.Errorf("failed at %v", at)
+	}
 	must(t, l.Record(t.Context(), map[int64]Delivery{3: {At: now}}, nil, now))
 	if found, err = l.Failures(t.Context(), ask); err != nil || found.Failing != 0 {
 		t.Errorf("%+v, %v: a delivery ends a failure", found, err)

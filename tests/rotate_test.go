@@ -354,7 +354,9 @@ func TestFailedRunsSayWhatToDo(t *testing.T) {
 		spoil func(w *world)
 		want  string
 	}{
-		"MySQL": {func(w *world) { w.exec("REVOKE INSERT ON " + w.porta.Name + ".access_tokens FROM " + w.porta.Name + "@'%'") },
+		"MySQL": {func(w *world) {
+			w.exec("REVOKE INSERT ON " + w.porta.Name + ".access_tokens FROM " + w.porta.Name + "@'%'")
+		},
 			"what to do: grant this user"},
 		"Redis": {func(w *world) { must(w.t, w.redis().Do(w.t.Context(), "REPLICAOF", "127.0.0.1", "1").Err()) },
 			"what to do: this Redis is a replica"},

@@ -98,6 +98,7 @@ func (a *app) rotateOptions() (rotate.Options, error) {
 			Ledger:       p.ledger,
 			Bookmark:     p.ledger,
 			Said:         p.said,
+			FailedAt:     p.failedAt,
 			Gateways:     p.ledger.Gateways,
 			Placeholders: p.ledger,
 		},

@@ -69,6 +69,7 @@ func connect(cfg config.Config, live *config.Live, scrub *secret.Scrubber, log *
 			ledger:     book,
 			presence:   book,
 			said:       book,
+			failedAt:   book.FailedAt,
 			owns:       belongs.check,
 			redis:      client,
 			hosts:      db.NewHosts(hosts, cfg.Porta.ImpersonationAdmin),

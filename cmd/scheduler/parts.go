@@ -29,8 +29,9 @@ type parts struct {
 	ledger     book
 	presence   presence
 	said       rotate.Said
-	owns       func(context.Context) error // see [owner.check]; nil for whose keys are its own
-	redis      redislock.RedisClient       // for leases
+	failedAt   func(ctx context.Context, ids []int64) ([]time.Time, error) // see [ledger.Ledger.FailedAt]
+	owns       func(context.Context) error                                 // see [owner.check]; nil for whose keys are its own
+	redis      redislock.RedisClient                                       // for leases
 	hosts      gateway.Tenants
 	transports
 	zyncToken  func() secret.Text  // the credential in force

@@ -39,6 +39,7 @@ type ended struct {
 // end writes the ends of tokens, a batch at a time.
 func (m *minter) end(ctx context.Context, left ends) (out ended, err error) {
 	out.left = left
+	m.spareUnderWay(&out)
 	for out.left.len() > 0 && err == nil {
 		m.plan.step()
 		if err = m.open(ctx); err != nil {
@@ -51,6 +52,21 @@ func (m *minter) end(ctx context.Context, left ends) (out ended, err error) {
 		}
 	}
 	return out, err
+}
+
+// spareUnderWay spares the tenants for which a push failed lately in another run: Zync may
+// still store what it brought, however old that token is.
+func (m *minter) spareUnderWay(out *ended) {
+	now := m.o.Now()
+	var rest []*token
+	for _, t := range out.left.revokes {
+		if t.confirm || t.placeholder || now.Sub(t.failedAt) >= spareYoung {
+			rest = append(rest, t)
+		} else {
+			out.spared = append(out.spared, t)
+		}
+	}
+	out.left.revokes = rest
 }
 
 func (m *minter) discard(ctx context.Context, out *ended) error {

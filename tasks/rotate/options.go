@@ -46,6 +46,9 @@ type Records struct {
 	Ledger   Ledger
 	Bookmark Bookmark
 	Said     Said // nil remembers in this process only
+	// FailedAt returns when a push for each tenant last failed, in any process, see
+	// [ledger.Ledger.FailedAt]. A revocation asks it; nil asks nobody.
+	FailedAt func(ctx context.Context, ids []int64) ([]time.Time, error)
 	// Gateways returns the gateways that are known, see [ledger.Ledger.Gateways], and
 	// Placeholders for whom Zync may hold a placeholder. Both are nil where Redis is not
 	// asked; then no placeholder is pushed.

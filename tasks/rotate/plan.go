@@ -158,6 +158,10 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 	if err != nil {
 		return nil, err
 	}
+	failed, err := p.failedAt(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	for i := range done {
 		recalled := p.pass.recalls && !held[i].IsZero()
 		done[i] = done[i] && !p.o.Force && !recalled
@@ -174,7 +178,7 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 	}
 	page := make([]planned, 0, len(tenants))
 	for i, tenant := range tenants {
-		entry := planned{tenant: tenant, verdict: already, served: served[i], held: held[i], readAt: at}
+		entry := planned{tenant: tenant, verdict: already, served: served[i], held: held[i], readAt: at, failedAt: failed[i]}
 		if !done[i] {
 			row, found := rows[tenant.ID]
 			if !found {
@@ -185,6 +189,14 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 		page = append(page, entry)
 	}
 	return page, nil
+}
+
+// failedAt tells for each tenant when a push last failed, if that counts.
+func (p *plan) failedAt(ctx context.Context, ids []int64) ([]time.Time, error) {
+	if !p.o.Revoke || p.o.FailedAt == nil {
+		return make([]time.Time, len(ids)), nil
+	}
+	return p.o.FailedAt(ctx, ids)
 }
 
 // placeholders tells for each tenant when a placeholder was pushed that Zync may hold.

@@ -27,6 +27,9 @@ type planned struct {
 	after   int64     // the tenant before it in the list; zero for the first
 	readAt  time.Time // when the row was read
 	mints   int       // tokens minted for it in this run
+	// failedAt is when a push last failed, before this run; zero if none did, or if
+	// nothing is revoked.
+	failedAt time.Time
 }
 
 // read takes over a row that was read with its owner.

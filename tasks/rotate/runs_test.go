@@ -298,6 +298,42 @@ func TestYoungTokensAreSparedByARevocation(t *testing.T) {
 	})
 }
 
+// TestALatePushIsSparedByARevocation: another process gave up the push of a token that had
+// waited in its memory, and Zync stores it after the new one.
+func TestALatePushIsSparedByARevocation(t *testing.T) {
+	atTheWindow(t, 50, func(t *testing.T, w *world) {
+		t.Helper()
+		if _, err := w.run(nil); err != nil {
+			t.Fatal(err)
+		}
+		old := w.zync.Holds(7)
+		time.Sleep(10 * time.Minute)
+		gaveUp := w.o.Now()
+		w.o.FailedAt = func(_ context.Context, ids []int64) ([]time.Time, error) {
+			times := make([]time.Time, len(ids))
+			for i, id := range ids {
+				if id == 7 {
+					times[i] = gaveUp
+				}
+			}
+			return times, nil
+		}
+		late := time.AfterFunc(15*time.Second, func() { w.zync.Take(7, old) })
+		defer late.Stop()
+		w.o.RetryFor, w.o.Revoke, w.o.Force = 10*time.Minute, true, true
+		r, err := w.run(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.expect(r, map[string]int{"delivered": 50, "failed": 0, "minted": 50})
+		w.allServed()
+		if token, found := w.porta.Token(old); found && token.Lives(time.Now()) {
+			t.Error("the old token still lives")
+		}
+	})
+}
+
 // TestTheCauseReachesTheReport: the last line says why nothing was done.
 func TestTheCauseReachesTheReport(t *testing.T) {
 	atTheWindow(t, 400, func(t *testing.T, w *world) {
