@@ -80,6 +80,13 @@ func TestAnAdminWithoutUsernameOwnsNothing(t *testing.T) {
 	if got.OwnerID.Valid {
 		t.Errorf("owner %d, want none", got.OwnerID.Int64)
 	}
+	rows, err := db.NewTenants(pool, "3scaleadmin").ByID(t.Context(), []int64{3})
+	must(t, err)
+	owned, err := db.NewInspector(pool).Owned(t.Context())
+	must(t, err)
+	if rows[0].OwnerID.Valid || owned != 4 {
+		t.Errorf("a rotation finds owner %d, and %d tenants with one, want none and 4", rows[0].OwnerID.Int64, owned)
+	}
 }
 
 // A lookup by host runs over the index, however many accounts there are.

@@ -113,7 +113,7 @@ SELECT COUNT(*) FROM (
     UNION
     SELECT a.id FROM accounts a JOIN accounts m ON a.provider_account_id = m.id WHERE m.master = 1 AND a.provider = 1
   ) t
- WHERE EXISTS (SELECT 1 FROM users u WHERE u.account_id = t.id AND u.role = 'admin')`)
+ WHERE EXISTS (SELECT 1 FROM users u WHERE u.account_id = t.id AND u.role = 'admin' AND u.username IS NOT NULL)`)
 	if err != nil {
 		return 0, fmt.Errorf("count owners: %w", scrub(err))
 	}

@@ -54,14 +54,14 @@ func NewTenants(pool *sqlx.DB, impersonation string) *Tenants {
 }
 
 // selectTenants finds each account's owner as Porta does: the impersonation admin, or
-// else the admin with another name and the lowest id.
+// else the admin with another name and the lowest id. A NULL name is neither.
 const selectTenants = `
 SELECT t.id, t.self_domain, CAST(t.created_at AS CHAR) AS created, COALESCE(t.master, 0) = 1 AS is_master,
        COALESCE(t.state, '') = 'approved' AS approved, o.id AS owner_id,
        CASE WHEN t.master = 1 THEN NULL ELSE o.tenant_id END AS owner_tenant_id
   FROM (SELECT a.id, a.self_domain, a.created_at, a.master, a.state, COALESCE(
           (SELECT MIN(u.id) FROM users u WHERE u.account_id = a.id AND u.role = 'admin' AND u.username = ?),
-          (SELECT MIN(u.id) FROM users u WHERE u.account_id = a.id AND u.role = 'admin')) AS owner_id
+          (SELECT MIN(u.id) FROM users u WHERE u.account_id = a.id AND u.role = 'admin' AND u.username <> ?)) AS owner_id
           FROM (%s) a) t
   LEFT JOIN users o ON o.id = t.owner_id
  ORDER BY t.created_at, t.id`
@@ -160,7 +160,7 @@ func (t *Tenants) ByID(ctx context.Context, ids []int64) ([]Tenant, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	query, args, err := sqlx.In(fmt.Sprintf(selectTenants, accountsByID), t.impersonation, ids)
+	query, args, err := sqlx.In(fmt.Sprintf(selectTenants, accountsByID), t.impersonation, t.impersonation, ids)
 	if err != nil {
 		return nil, fmt.Errorf("list tenants by id: %w", err)
 	}
