@@ -61,7 +61,7 @@ func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, er
 	if l, can := lease.(wanted); can && r.Yields {
 		run.Yield = l.Wanted()
 	}
-	result, err := r.work(lease.Context(), task, run)
+	result, err := r.workInTime(lease.Context(), task, run)
 	if cause := context.Cause(lease.Context()); err != nil && errors.Is(cause, locks.ErrLost) {
 		err = cause // whatever failed, this is why
 	}
@@ -79,6 +79,34 @@ func (r *Runner) work(ctx context.Context, task Task, run Run) (Result, error) {
 	}
 	defer r.follow(ctx, task.Name(), &run)()
 	return watched(ctx, task, run)
+}
+
+// workInTime is as work. While another scheduler holds the task's lock in MySQL, it tries
+// again, for a limited time.
+func (r *Runner) workInTime(ctx context.Context, task Task, run Run) (Result, error) {
+	limit := r.Wait
+	if r.Asks {
+		limit = max(limit, giveWayIn)
+	}
+	for began := time.Now(); ; {
+		result, err := r.work(ctx, task, run)
+		if !errors.Is(err, ErrBusy) || result.Changed || time.Since(began) >= limit || !sleep(ctx, run.Drain) {
+			return result, err
+		}
+	}
+}
+
+// sleep waits a moment, and returns false if the run should end first.
+func sleep(ctx context.Context, drain <-chan struct{}) bool {
+	timer := time.NewTimer(askAgain/2 + rand.N(askAgain/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-drain:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // acquire takes the run lease. If another run is at work, it waits for its end, for a
@@ -122,15 +150,12 @@ func (r *Runner) await(ctx context.Context, name string, run Run) (Lease, error)
 		if !errors.Is(err, locks.ErrHeld) || time.Since(began) >= r.waitFor(err) {
 			return lease, err
 		}
-		timer := time.NewTimer(askAgain/2 + rand.N(askAgain/2))
-		select {
-		case <-timer.C:
-		case <-run.Drain:
-			timer.Stop()
-			return nil, locks.ErrHeld
-		case <-ctx.Done():
-			timer.Stop()
+		switch {
+		case sleep(ctx, run.Drain):
+		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
+		default:
+			return nil, locks.ErrHeld
 		}
 	}
 }

@@ -145,3 +145,38 @@ func TestTwoRunsByHand(t *testing.T) {
 		})
 	}
 }
+
+// TestWaitsForTheLockInMySQL: another scheduler, of another name, holds it. A run that
+// has changed something is over all the same.
+func TestWaitsForTheLockInMySQL(t *testing.T) {
+	for name, c := range map[string]struct {
+		wait    time.Duration
+		asks    bool
+		changed bool
+		want    Outcome
+	}{
+		"no wait":       {0, false, false, Busy},
+		"too short":     {5 * time.Second, false, false, Busy},
+		"waits":         {time.Minute, false, false, Success},
+		"asks":          {0, true, false, Success},
+		"has begun":     {time.Minute, false, true, Failed},
+		"asks and more": {time.Minute, true, false, Success},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, _, _ := newRunner(&fakeLeases{})
+				r.Wait, r.Asks = c.wait, c.asks
+				began := time.Now()
+				report := r.Run(t.Context(), fakeTask(func(context.Context, Run) (Result, error) {
+					if time.Since(began) < 10*time.Second {
+						return Result{Changed: c.changed}, fmt.Errorf("%w: the lock", ErrBusy)
+					}
+					return Result{Complete: true}, nil
+				}), Window{}, nil)
+				if report.Outcome != c.want || (c.want != Success && time.Since(began) > c.wait+time.Second) {
+					t.Errorf("%s after %s, want %s", report.Outcome, time.Since(began), c.want)
+				}
+			})
+		})
+	}
+}

@@ -96,6 +96,7 @@ func TestOutcomes(t *testing.T) {
 		"gave way":            {Result{Done: 5}, errors.Join(ErrInterrupted, boom), Partial},
 		"not all reached":     {Result{Done: 5}, boom, Failed},
 		"failed from the top": {Result{}, boom, Failed},
+		"overtaken midway":    {Result{Done: 5, Changed: true}, errors.Join(ErrBusy, boom), Failed},
 		"another's turn":      {Result{}, errors.Join(ErrBusy, boom), Busy},
 	} {
 		leases := &fakeLeases{}

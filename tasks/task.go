@@ -30,7 +30,7 @@ type Task interface {
 	// Nothing is the result of a run that did nothing, for its report.
 	Nothing() Result
 	// Run does the work of one run. It returns what it did, also together with an
-	// error. An error that wraps [ErrBusy] gives the outcome Busy.
+	// error. An error that wraps [ErrBusy] gives the outcome Busy, if nothing was written.
 	Run(ctx context.Context, run Run) (Result, error)
 }
 
@@ -80,6 +80,7 @@ type Result struct {
 	Done     int       // items that were served, now or earlier
 	Complete bool      // every item was reached, served or not
 	Chosen   bool      // the run was for named items only
+	Changed  bool      // something was written, so the run is not one that did nothing
 }
 
 // Count is one number of a report. Reports list them in their order.
@@ -106,7 +107,7 @@ type Report struct {
 
 func outcome(result Result, err error) Outcome {
 	switch {
-	case errors.Is(err, ErrBusy):
+	case errors.Is(err, ErrBusy) && !result.Changed:
 		return Busy
 	case errors.Is(err, ErrInterrupted):
 		return Partial

@@ -37,7 +37,7 @@ func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, s
 		report := run(ctx, task, schedule.Window(a.parts.now()), drain)
 		end()
 		if report.Outcome == tasks.Busy && !a.cfg.ByHand.Quiet {
-			a.log.Warn("another run of the task is at work; nothing done (see --wait)", "task", name)
+			a.log.Warn("another run of the task is at work; nothing done (see --wait)", "task", name, "err", report.Err)
 		}
 		reports = append(reports, report)
 	}

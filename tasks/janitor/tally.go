@@ -14,8 +14,9 @@ type tally struct {
 
 func (t *tally) result() tasks.Result {
 	return tasks.Result{
-		Counts: []tasks.Count{{Name: "purged", N: t.purged}, {Name: "kept", N: t.kept}},
-		Done:   t.purged + t.kept,
+		Counts:  []tasks.Count{{Name: "purged", N: t.purged}, {Name: "kept", N: t.kept}},
+		Done:    t.purged + t.kept,
+		Changed: t.purged > 0,
 	}
 }
 

@@ -92,7 +92,7 @@ func (e *engine) finish(ctx context.Context, err error) (tasks.Result, error) {
 		if err = e.countAll(ctx); err != nil {
 			complete = false
 		}
-	case ctx.Err() == nil && !errors.Is(err, tasks.ErrInterrupted) && !errors.Is(err, tasks.ErrBusy):
+	case ctx.Err() == nil && !errors.Is(err, tasks.ErrInterrupted) && (e.tally.changed() || !errors.Is(err, tasks.ErrBusy)):
 		e.countUnreached(ctx)
 		if n := e.tally.unreached; n > 0 && err != nil {
 			err = fmt.Errorf("%d tenants were not reached: %w", n, err)

@@ -260,3 +260,22 @@ func (s steady) Push(ctx context.Context, tenant zync.Tenant, token secret.Text)
 	time.Sleep(40 * time.Millisecond)
 	return s.Zync.Push(ctx, tenant, token)
 }
+
+// TestOvertakenMidway: the writer is lost, and another scheduler takes the lock. The run
+// is recorded as what it was, and not as one that did nothing.
+func TestOvertakenMidway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2000)
+		w.zync.Set(sim.Weather{Latency: 10 * time.Millisecond})
+		time.AfterFunc(2*time.Second, func() {
+			w.porta.Restart()
+			if _, err := w.porta.OpenWriter(context.Background(), "rotate", time.Hour); err != nil {
+				t.Error(err)
+			}
+		})
+		r, err := w.run(nil)
+		if err == nil || !r.Changed || count(r, "delivered") == 0 || count(r, "tenants") != 2000 || !strings.Contains(err.Error(), "tenants were not reached") {
+			t.Errorf("changed %t, counts %v, error %v", r.Changed, r.Counts, err)
+		}
+	})
+}

@@ -130,6 +130,8 @@ func (t *tally) fail(p planned, reason string) {
 	}
 }
 
+func (t *tally) changed() bool { return t.minted > 0 || t.delivered > 0 }
+
 func (t *tally) result() tasks.Result {
 	counts := []tasks.Count{
 		{Name: "tenants", N: t.tenants()},
@@ -147,5 +149,6 @@ func (t *tally) result() tasks.Result {
 		Failures: t.failures,
 		Failed:   t.failed + t.unreached,
 		Done:     t.delivered + t.already,
+		Changed:  t.changed(),
 	}
 }
