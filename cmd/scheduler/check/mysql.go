@@ -74,6 +74,9 @@ func (c *check) encryption(s db.Server) {
 		c.ok("mysql tls", "%s, mode %s", s.Cipher, mode)
 	case mode == db.SSLDisabled:
 		c.warn("mysql tls", "set --database-ssl-ca, unless the network to MySQL is private", "plain text, mode %s", mode)
+	case mode == db.SSLPreferred:
+		c.warn("mysql tls", "set DATABASE_SSL_MODE=required, unless the network to MySQL is private",
+			"plain text: the server offers no TLS, and mode preferred does without")
 	default:
 		c.warn("mysql tls", "make sure that the network between the proxy and MySQL is private",
 			"mode %s, but MySQL sees plain text: a proxy ends TLS", mode)
