@@ -66,7 +66,7 @@ func problems(st Status, plan Plan) []Problem {
 	case st.portaUnknown != "":
 		f.say(aboutLeader, "nobody leads: a daemon waits until MySQL answers it: %s", st.portaUnknown)
 	default:
-		f.say(aboutLeader, "nobody leads: is a daemon running?")
+		f.say(aboutLeader, "nobody leads: is a daemon running? If so, its log says why it does not lead")
 	}
 	if problem := missedRotations(st, plan.Rotate); problem != "" {
 		f.say(aboutRotations, "%s", problem)
