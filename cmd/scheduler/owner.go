@@ -121,7 +121,7 @@ func (o *owner) mine(ctx context.Context) (string, error) {
 			o.former = append(o.former, o.known.Fingerprint)
 		}
 		o.known = porta
-		o.former = slices.DeleteFunc(o.former, func(print string) bool { return print == porta.Fingerprint })
+		o.former = slices.DeleteFunc(o.former, func(old string) bool { return old == porta.Fingerprint })
 	case o.known == db.Porta{} || errors.Is(err, db.ErrNoMaster):
 		return "", advise(fmt.Errorf("%w: %w", tasks.ErrPortaUnknown, err))
 	}

@@ -350,6 +350,9 @@ func TestTheCauseReachesTheReport(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "1226") || !strings.Contains(err.Error(), "400 tenants were not reached") {
 			t.Errorf("error %v", err)
 		}
+		if log := w.log.String(); strings.Contains(log, "tenants at risk") && strings.Contains(log, "tenant_ids=[]") {
+			t.Errorf("the log names no tenant at risk:\n%s", log)
+		}
 		if len(r.Failures) != 0 || count(r, "failed") != 400 {
 			t.Errorf("%d failures are listed one by one, %d failed", len(r.Failures), count(r, "failed"))
 		}

@@ -25,8 +25,8 @@ type tally struct {
 	// oldest is the earliest last delivery of a tenant that is served.
 	oldest  time.Time
 	lagging lagging // of those that failed
-	// lastServed are the failing tenants with their last deliveries, the first
-	// hundred.
+	// lastServed are the tenants that failed or were not reached, with their last
+	// deliveries, the first hundred.
 	lastServed []planned
 }
 
@@ -111,7 +111,15 @@ func (t *tally) undeliver() { t.delivered-- }
 // unreach counts a tenant that the run did not reach.
 func (t *tally) unreach(p planned) {
 	t.unreached++
+	t.lags(p)
+}
+
+// lags notes the last delivery of a tenant that was not served.
+func (t *tally) lags(p planned) {
 	t.lagging.add(p.served)
+	if len(t.lastServed) < maxFailures {
+		t.lastServed = append(t.lastServed, p)
+	}
 }
 
 // tenants is how many the run met.
@@ -121,10 +129,7 @@ func (t *tally) tenants() int { return t.delivered + t.already + t.noOwner + t.f
 func (t *tally) fail(p planned, reason string) {
 	t.failed++
 	t.grouped.add(p.tenant.ID, reason)
-	t.lagging.add(p.served)
-	if len(t.lastServed) < maxFailures {
-		t.lastServed = append(t.lastServed, p)
-	}
+	t.lags(p)
 	if len(t.failures) < maxFailures {
 		t.failures = append(t.failures, tasks.Failure{TenantID: p.tenant.ID, Error: reason})
 	}

@@ -93,7 +93,9 @@ func (j *job) run(ctx context.Context, drain <-chan struct{}) {
 		j.tallied = tallyOf(report, j.now())
 		return
 	}
-	j.busy.Do(func() { j.log.Info("another run of the task is at work; trying again until it has ended", "err", report.Err) })
+	j.busy.Do(func() {
+		j.log.Info("another run of the task is at work; trying again until it has ended", "err", report.Err)
+	})
 }
 
 func (j *job) start() (window tasks.Window, now time.Time) {
