@@ -225,7 +225,7 @@ func TestGatewaysOfLeaderAndStandby(t *testing.T) {
 	p := w.start(nil, "--status")
 	p.wait()
 	for _, d := range []*proc{leader, standby} {
-		if text := p.stdout.String(); !strings.Contains(text, " on "+d.gateway()+", up ") || !strings.Contains(text, "; 1 tokens; last request ") {
+		if text := p.stdout.String(); !strings.Contains(text, " on "+d.gateway()+", up ") || !strings.Contains(text, "; 1 token; last request ") {
 			t.Errorf("--status says\n%s", text)
 		}
 		if page := getText(t, d.address()); !strings.Contains(page, ">"+leader.gateway()+"</td>") || !strings.Contains(page, ">"+standby.gateway()+"</td>") {

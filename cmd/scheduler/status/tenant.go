@@ -8,6 +8,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
+const noSuchTenant = "Porta has no tenant with this id"
+
 // Tenant is all that is known of one tenant.
 type Tenant struct {
 	TenantID int64 `json:"tenant_id"`
@@ -52,6 +54,7 @@ func (r *reading) tenant(ctx context.Context, st *Status) error {
 		t.Failing = &f
 	}
 	t.Account, t.NoAccount = r.account(ctx, id)
+	t.AtRisk = t.AtRisk && t.mayHaveToken()
 	if t.Failing != nil && t.Account != nil {
 		t.Failing.Host = t.Account.Host
 	}
@@ -72,15 +75,26 @@ func (r *reading) account(ctx context.Context, id int64) (*Account, string) {
 	case err != nil:
 		return nil, "MySQL does not answer"
 	case !known:
-		return nil, "Porta has no tenant with this id"
+		return nil, noSuchTenant
 	}
 	return &account, ""
 }
 
-// servedBy finds the run that made the last delivery.
+// unknown is true if Porta has no such tenant.
+func (t *Tenant) unknown() bool { return t.NoAccount == noSuchTenant }
+
+// mayHaveToken is false for a tenant that gets none, since it has no owner or does not
+// exist. It is no tenant at risk, as in the counts.
+func (t *Tenant) mayHaveToken() bool {
+	return !t.unknown() && (t.Account == nil || t.Account.OwnerID != 0)
+}
+
+// servedBy finds the run that made the last delivery. A run that began just after it, or
+// delivered nothing, did not.
 func (t *Tenant) servedBy(history []ledger.Run) {
 	for _, run := range history {
-		if run.Task == "rotate" && !t.LastDelivery.Before(run.Began().Add(-time.Second)) && !t.LastDelivery.After(run.Ended) {
+		began := run.Began().Truncate(time.Millisecond) // as deliveries are recorded
+		if run.Counts["delivered"] > 0 && !t.LastDelivery.Before(began) && !t.LastDelivery.After(run.Ended) {
 			t.ServedBy, t.RunID = run.By, run.RunID
 			return
 		}
@@ -91,6 +105,10 @@ func (t *Tenant) servedBy(history []ledger.Run) {
 func (t *Tenant) problems(st Status) (found []string) {
 	name := fmt.Sprintf("tenant %d", t.TenantID)
 	switch {
+	case t.unknown():
+		found = append(found, name+": "+noSuchTenant)
+	case !t.mayHaveToken():
+		found = append(found, name+" has no owner: give it an admin in Porta")
 	case t.NoAccount != "" && t.Account == nil && t.LastDelivery.IsZero() && t.Failing == nil:
 		found = append(found, fmt.Sprintf("%s: no delivery is on record; %s", name, t.NoAccount))
 	case !t.Placeholder.IsZero() && t.AtRisk:
@@ -104,9 +122,6 @@ func (t *Tenant) problems(st Status) (found []string) {
 	}
 	if t.Failing != nil {
 		found = append(found, fmt.Sprintf("%s has been failing for %s: %s", name, inWords(st.Now.Sub(t.Failing.Since)), t.Failing.Reason))
-	}
-	if t.Account != nil && t.Account.OwnerID == 0 {
-		found = append(found, name+" has no owner: give it an admin in Porta")
 	}
 	return found
 }

@@ -37,7 +37,7 @@ func (st Status) writeAll(w io.Writer) {
 		row(w, "standby", fmt.Sprintf("%s, version %s, up %s", p, p.Version, st.ago(p.Started)))
 	}
 	for _, g := range st.Gateways {
-		row(w, "gateway", fmt.Sprintf("%s on %s, up %s; %d tokens; last request %s", g.By, g.Address, st.ago(g.Since), g.Tokens, st.LastRequest(g)))
+		row(w, "gateway", fmt.Sprintf("%s on %s, up %s; %s; last request %s", g.By, g.Address, st.ago(g.Since), counted(g.Tokens, "token"), st.LastRequest(g)))
 	}
 	for _, t := range st.Tasks {
 		row(w, t.Task, st.taskText(t))
@@ -126,6 +126,9 @@ func (Status) Numbers(r ledger.Run) string {
 		return fmt.Sprintf("%d purged, %d kept", r.Counts["purged"], r.Counts["kept"])
 	}
 	text := fmt.Sprintf("%d of %d served, %d failed", r.Counts["delivered"]+r.Counts["already"], r.Counts["tenants"], r.Counts["failed"])
+	if n := r.Counts["no_owner"]; n > 0 {
+		text += fmt.Sprintf(", %d without an owner", n)
+	}
 	if n := r.Counts["placeholders"]; n > 0 {
 		text += fmt.Sprintf(", %d with a placeholder", n)
 	}

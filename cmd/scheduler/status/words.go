@@ -37,11 +37,13 @@ func inWords(d time.Duration) string {
 }
 
 // tenants says how many tenants are, or do, something.
-func tenants(n int) string {
+func tenants(n int) string { return counted(n, "tenant") }
+
+func counted(n int, what string) string {
 	if n == 1 {
-		return "1 tenant"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d tenants", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func yesNo(b bool) string {
