@@ -14,9 +14,9 @@ import (
 func (f Flags) Secrets() []secret.Text {
 	secrets := []secret.Text{
 		secret.New(f.RedisPassword), secret.New(f.RedisSentinelPassword), secret.New(f.ZyncAuthenticationToken),
-		secret.New(f.PingURL),
+		pathOf(f.PingURL),
 	}
-	urls := append([]string{f.DatabaseURL, f.RedisURL, f.ZyncEndpoint, f.PortaEndpoint}, strings.Split(f.RedisSentinelHosts, ",")...)
+	urls := append([]string{f.DatabaseURL, f.RedisURL, f.ZyncEndpoint, f.PortaEndpoint, f.PingURL}, strings.Split(f.RedisSentinelHosts, ",")...)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
 		urls = append(urls, os.Getenv(name)) // what [http.ProxyFromEnvironment] reads
 	}
@@ -24,6 +24,16 @@ func (f Flags) Secrets() []secret.Text {
 		secrets = append(secrets, passwordOf(text)...)
 	}
 	return secrets
+}
+
+// pathOf returns all of a URL but its scheme and host. They are no secret, and other
+// settings may have them too.
+func pathOf(text string) secret.Text {
+	_, rest, _ := strings.Cut(text, "://")
+	if begins := strings.IndexAny(rest, "/?"); begins >= 0 {
+		return secret.New(rest[begins:])
+	}
+	return secret.Text{}
 }
 
 // passwordOf returns the password of a URL, also where it is no valid one: what

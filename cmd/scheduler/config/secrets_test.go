@@ -17,14 +17,18 @@ func TestEverySecretIsKnown(t *testing.T) {
 		"DATABASE_URL=mysql2://u:s%40cret1@db/porta", "REDIS_URL=not a url://:secret2@redis", "REDIS_PASSWORD=secret3",
 		"REDIS_SENTINEL_HOSTS=redis://:secret4@a,:secret5@b", "REDIS_SENTINEL_PASSWORD=secret6", "ZYNC_ENDPOINT=http://u:secret7@zync",
 		"ZYNC_AUTHENTICATION_TOKEN=secret8", "PORTA_ENDPOINT=http://porta",
+		"PING_URL=https://u:secret10@hc-ping.com/secret11",
 	}, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := "s@cret1 s%40cret1 secret2 secret3 secret4 secret5 secret6 secret7 secret8 secret9"
+	said := "s@cret1 s%40cret1 secret2 secret3 secret4 secret5 secret6 secret7 secret8 secret9 secret10 /secret11"
 	got := secret.NewScrubber(f.Secrets()...).Clean(said)
-	if got != strings.TrimSpace(strings.Repeat(secret.Redacted+" ", 10)) {
+	if got != strings.TrimSpace(strings.Repeat(secret.Redacted+" ", 12)) {
 		t.Error(got)
+	}
+	if host := "https://hc-ping.com:8080"; secret.NewScrubber(f.Secrets()...).Clean(host) != host {
+		t.Error("a host is not shown")
 	}
 }
 
@@ -80,6 +84,8 @@ func TestFlagsThatExcludeEachOther(t *testing.T) {
 		{"--status --check", "--check, --status: exclude each other", nil},
 		{"--run-once --check", "--run-once, --check: exclude each other", nil},
 		{"--healthcheck --status", "--status, --healthcheck: exclude each other", nil},
+		{"--status --history --tenant=42", "--tenant, --history: exclude each other", nil},
+		{"--tenant=42", "--tenant: only with --run-once or --status", nil},
 		{"--healthcheck", "there is nothing to ask", []string{"LISTEN_ADDRESS="}},
 		{"--zync-ca-file=/nowhere", "/nowhere", nil},
 		{"--zync-ca-file=" + authorityFile(t), "the endpoint says http://", nil},
