@@ -95,7 +95,7 @@ func (o *owner) compare(mine, theirs string) error {
 	if theirs == "" || theirs == mine || o.was(theirs) {
 		return nil
 	}
-	return fmt.Errorf("%w: the name %q (SCHEDULER_NAME) is that of %s, and this Porta is %s; give one of the two schedulers another name, or see scheduler --take-over",
+	return fmt.Errorf("%w: the name %q (SCHEDULER_NAME) is that of %s, and this Porta is %s; give one of the two schedulers another name; if this Porta was renamed or restored elsewhere, run scheduler --take-over",
 		tasks.ErrOtherPorta, o.name, theirs, mine)
 }
 

@@ -81,7 +81,7 @@ func (c *check) owner(ctx context.Context, client redis.UniversalClient) {
 	case recorded == "":
 		c.ok("redis owner", "the keys belong to nobody yet")
 	case recorded != c.fingerprint:
-		c.fail("redis owner", "give one of the two schedulers another --name (SCHEDULER_NAME), or Redis of its own; if this Porta was renamed or restored, see --take-over",
+		c.fail("redis owner", "give one of the two schedulers another --name (SCHEDULER_NAME), or Redis of its own; if this Porta was renamed or restored elsewhere, run scheduler --take-over",
 			"the keys of the name %q belong to another Porta, %s; this one is %s", c.cfg.Name, secret.Printable(recorded), c.fingerprint)
 	default:
 		c.ok("redis owner", "the keys belong to this Porta, %s", c.fingerprint)

@@ -60,7 +60,7 @@ type Flags struct {
 	WebConfigFile string `group:"Operation" var:"WEB_CONFIG_FILE" placeholder:"FILE" help:"TLS and basic authentication for --listen, in the file format of Prometheus's exporters."`
 	LogFormat     string `group:"Operation" var:"LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text (logfmt) or json (default: ${default})."`
 	LogLevel      string `group:"Operation" var:"LOG_LEVEL" file:"" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default: ${default}). SIGHUP reads it again from its file, and the secrets too."`
-	Name          string `group:"Operation" var:"SCHEDULER_NAME" default:"default" placeholder:"NAME" help:"Name of the installation. Several installations on one Redis or MySQL server need different names (default: ${default})."`
+	Name          string `group:"Operation" var:"SCHEDULER_NAME" default:"default" placeholder:"NAME" help:"Name of the installation. Several installations on one Redis need different names (default: ${default})."`
 	ShutdownGrace string `group:"Operation" var:"SHUTDOWN_GRACE" default:"25s" placeholder:"TIME" help:"How long running work may take to finish after SIGTERM or SIGINT (default: ${default})."`
 
 	MetricsFile string `group:"Operation" var:"METRICS_FILE" placeholder:"FILE" help:"Write the metrics to this file after a run, and every 15 seconds in the daemon, for node_exporter's textfile collector. Name it *.prom. A run of one task keeps what the file has of the other task."`
@@ -121,7 +121,7 @@ func Parse(args, environ []string, stdout io.Writer) (Flags, error) {
 }
 
 func newParser(f *Flags, env *environment, stdout io.Writer, exit func(int)) (*kong.Kong, error) {
-	return kong.New(f,
+	parser, err := kong.New(f,
 		kong.Name("scheduler"),
 		kong.Description(description),
 		kong.Writers(stdout, io.Discard),
@@ -130,6 +130,10 @@ func newParser(f *Flags, env *environment, stdout io.Writer, exit func(int)) (*k
 		kong.ValueFormatter(helpText),
 		kong.Resolvers(env),
 	)
+	if err == nil {
+		parser.Model.HelpFlag.Help = "Print this text and exit."
+	}
+	return parser, err
 }
 
 // helpText adds the variables to a flag's help.

@@ -149,6 +149,8 @@ func (f Flags) checkByHand(p *Problems, cfg *Config) {
 		{"--dry-run", f.DryRun, false}, {"--quiet", f.Quiet, false},
 	} {
 		switch {
+		case flag.given && !f.RunOnce && flag.name == "--tenant":
+			p.add(flag.name, errors.New("only with --run-once or --status"))
 		case flag.given && !f.RunOnce:
 			p.add(flag.name, errors.New("only with --run-once"))
 		case flag.given && flag.rotate && !rotates:
@@ -166,6 +168,8 @@ func (f Flags) checkLook(p *Problems, cfg *Config) {
 	switch ids := cfg.ByHand.Tenants; {
 	case f.History && !f.Status:
 		p.add("--history", errors.New("only with --status"))
+	case f.History && len(ids) > 0:
+		p.add("--tenant, --history", errors.New("exclude each other: give one of them"))
 	case f.Status && len(ids) > 1:
 		p.add("--tenant", errors.New("only one with --status"))
 	case f.Status && len(ids) == 1:
