@@ -18,6 +18,7 @@ type asked struct {
 	forwarded bool   // the host is X-Forwarded-Host
 	accept    string
 	id        string // X-Request-Id
+	remote    string // who asks: address and port
 }
 
 // endpoint is one of the three paths.

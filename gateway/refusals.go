@@ -36,7 +36,7 @@ func (r *refusals) log(a asked, out reply) {
 }
 
 // write logs a request: its tenant, the reason, and what Porta or MySQL said. It logs the
-// host only if no tenant is known.
+// host only if no tenant is known, and who asked only if it may not be Zync.
 func (r *refusals) write(a asked, out reply) {
 	attrs := []slog.Attr{
 		slog.String("reason", string(out.reason)), slog.Int("status", out.status),
@@ -46,6 +46,9 @@ func (r *refusals) write(a asked, out reply) {
 		attrs = append(attrs, slog.Int64("tenant_id", out.held.tenantID), slog.String("state", out.held.state))
 	} else if a.host != "" {
 		attrs = append(attrs, slog.String("host", a.host))
+	}
+	if out.held == nil && out.answer.status == 0 {
+		attrs = append(attrs, slog.String("remote", a.remote))
 	}
 	if out.answer.status != 0 {
 		attrs = append(attrs, slog.Int("porta_status", out.answer.status))

@@ -23,12 +23,10 @@ var (
 )
 
 // renew looks up the tenant of a host. It mints a token unless the one in memory is fresh
-// and belongs to the same owner. It runs in the host's flight.
+// and belongs to the same owner. It runs in the host's flight. With an error it returns the
+// tenant, for the log, if MySQL has said which it is.
 func (t *tokens) renew(host string) (*held, error) {
 	account, err := t.find(t.ctx, host)
-	if err == nil {
-		err = unfit(account)
-	}
 	if err != nil {
 		t.failed(host, definite(err))
 		return nil, err
@@ -36,12 +34,16 @@ func (t *tokens) renew(host string) (*held, error) {
 	h := &held{
 		tenantID: account.ID, ownerID: account.OwnerID.Int64, host: account.Host.String, state: account.State.String,
 	}
+	if err := unfit(account); err != nil {
+		t.failed(host, definite(err))
+		return h, err
+	}
 	had := t.inMemory(host)
 	if had != nil && had.tenantID == h.tenantID && had.ownerID == h.ownerID && t.fresh(had.token, t.now()) {
 		h.token = had.token
 	} else if h.token, err = t.mint(account); err != nil {
 		t.failed(host, had != nil && had.tenantID != h.tenantID) // the host may be another tenant's now
-		return nil, err
+		return h, err
 	}
 	t.store(host, h)
 	return h, nil

@@ -40,7 +40,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // admit reads a request and checks it, rule by rule. It returns the reason to refuse it,
 // or an empty one.
 func (g *Gateway) admit(r *http.Request) (asked, reason) {
-	a := asked{id: r.Header.Get("X-Request-Id"), accept: r.Header.Get("Accept")}
+	a := asked{id: r.Header.Get("X-Request-Id"), accept: r.Header.Get("Accept"), remote: r.RemoteAddr}
 	if !knowsZync(r, g.zync()) {
 		return a, wrongCredential
 	}
@@ -65,7 +65,7 @@ func (g *Gateway) admit(r *http.Request) (asked, reason) {
 func (g *Gateway) carry(ctx context.Context, a asked) reply {
 	held, err := g.tokens.get(ctx, g.hosts.selfDomain(a.host))
 	if err != nil {
-		return g.withoutToken(ctx, a, err)
+		return g.withoutToken(ctx, a, held, err)
 	}
 	answer := g.porta.ask(ctx, a, held.host, held.token.plaintext)
 	known := facts{endpoint: a.endpoint, tenant: true}
@@ -76,7 +76,7 @@ func (g *Gateway) carry(ctx context.Context, a asked) reply {
 	if out.again {
 		answer.free()
 		if held, err = g.tokens.get(ctx, g.hosts.selfDomain(a.host)); err != nil {
-			return g.withoutToken(ctx, a, err)
+			return g.withoutToken(ctx, a, held, err)
 		}
 		out = judge(facts{endpoint: a.endpoint, tenant: true}, g.porta.ask(ctx, a, held.host, held.token.plaintext))
 	}
@@ -84,22 +84,25 @@ func (g *Gateway) carry(ctx context.Context, a asked) reply {
 	return out
 }
 
-// withoutToken answers a request for which there is no token.
-func (g *Gateway) withoutToken(ctx context.Context, a asked, err error) reply {
+// withoutToken answers a request for which there is no token. The tenant is nil unless
+// MySQL knows it.
+func (g *Gateway) withoutToken(ctx context.Context, a asked, tenant *held, err error) (out reply) {
 	switch {
 	case errors.Is(err, db.ErrNoTenant) && !a.forwarded:
 		return own(hostOfNoTenant)
 	case errors.Is(err, db.ErrNoTenant):
 		return g.carryUnknownHost(ctx, a)
 	case errors.Is(err, errMaster):
-		return own(masterHost)
+		out = own(masterHost)
 	case errors.Is(err, errPort):
-		return own(hostWithPort)
+		out = own(hostWithPort)
 	case errors.Is(err, errNoOwner):
-		return own(noOwner)
+		out = own(noOwner)
+	default:
+		out = own(noToken)
+		out.err = err
 	}
-	out := own(noToken)
-	out.err = err
+	out.held = tenant
 	return out
 }
 
@@ -113,7 +116,7 @@ func (g *Gateway) carryUnknownHost(ctx context.Context, a asked) reply {
 		exists, err := g.tokens.exists(ctx, g.hosts.selfDomain(a.host))
 		if err != nil {
 			answer.free()
-			return g.withoutToken(ctx, a, err)
+			return g.withoutToken(ctx, a, nil, err)
 		}
 		if exists {
 			answer.free()

@@ -86,7 +86,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 	if n := strings.Count(log, "\n"); n != 4 {
 		t.Errorf("%d lines, want 4:\n%s", n, log)
 	}
-	for _, want := range []string{"tenant_id=1", "request_id=request-1", "reason=porta_refuses", "reason=path", "reason=wrong_credential", "state=approved"} {
+	for _, want := range []string{"tenant_id=1", "request_id=request-1", "reason=porta_refuses", "reason=path", "reason=wrong_credential", "state=approved", "remote=192.0.2.1:1234"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("no %s in\n%s", want, log)
 		}
@@ -98,5 +98,20 @@ func TestRefusalsAreLogged(t *testing.T) {
 		if strings.Contains(log, hidden) || strings.Contains(bodies.String(), hidden) {
 			t.Errorf("the %s is in a log line or an answer", name)
 		}
+	}
+}
+
+// TestTenantsWithoutTokenAreNamed: the log has the id of a tenant that gets no token.
+func TestTenantsWithoutTokenAreNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	w.tenants.set(func(f *tenantsFake) {
+		ownerless := account(8)
+		ownerless.OwnerID.Valid = false
+		f.accounts["t8.example.com"] = ownerless
+	})
+	w.mustAnswer(t, "t8.example.com", 503)
+	if log := w.log.text(); !strings.Contains(log, "reason=no_owner") || !strings.Contains(log, "tenant_id=8") || strings.Contains(log, "remote=") {
+		t.Errorf("log: %s", log)
 	}
 }
