@@ -59,7 +59,7 @@ func (d *demo) throughGateway(ctx context.Context, address string) error {
 // ready waits until the gateway serves.
 func (d *demo) ready(ctx context.Context, address string) error {
 	for range 200 {
-		if got := (&zync.Fetcher{Addr: address}).Do(ctx, zync.Fetch{Host: "nobody", URI: "/"}); got.Status != 0 {
+		if got := d.fetch(ctx, address); got.Status == 200 {
 			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -67,11 +67,16 @@ func (d *demo) ready(ctx context.Context, address string) error {
 	return errors.New("the gateway does not serve")
 }
 
-// ask does what a job of Zync's does, and prints what comes of it.
-func (d *demo) ask(ctx context.Context, whom, address string) zync.Fetched {
-	got := (&zync.Fetcher{Addr: address, Token: credential}).Do(ctx, zync.Fetch{
+// fetch asks as Zync does, with a placeholder in its hand.
+func (*demo) fetch(ctx context.Context, address string) zync.Fetched {
+	return (&zync.Fetcher{Addr: address, Token: credential}).Do(ctx, zync.Fetch{
 		Host: "t8-admin.example.com", URI: "/admin/api/services/5/proxy.json", Token: "zync", ID: "demo",
 	})
+}
+
+// ask does what a job of Zync's does, and prints what comes of it.
+func (d *demo) ask(ctx context.Context, whom, address string) zync.Fetched {
+	got := d.fetch(ctx, address)
 	verdict := "its job fails, and is tried again"
 	switch {
 	case got.Deleted:
