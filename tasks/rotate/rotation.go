@@ -30,7 +30,11 @@ func New(o Options) *Rotation {
 func (*Rotation) Name() string { return tasks.Rotate }
 
 // Nothing implements [tasks.Task].
-func (*Rotation) Nothing() tasks.Result { return newTally().result() }
+func (r *Rotation) Nothing() tasks.Result {
+	result := newTally().result()
+	result.Chosen = len(r.o.Only) > 0
+	return result
+}
 
 // Run implements [tasks.Task].
 func (r *Rotation) Run(ctx context.Context, run tasks.Run) (tasks.Result, error) {
