@@ -20,7 +20,7 @@ func Fingerprint(ctx context.Context, client redis.Cmdable, prefix, mine string)
 	key := prefix + portaKey
 	for range 2 { // the key may expire between the two calls
 		if theirs, err = client.GetRange(ctx, key, 0, maxValue-1).Result(); err != nil {
-			return "", fmt.Errorf("read fingerprint %s: %w", key, err)
+			return "", fmt.Errorf("ask redis for the fingerprint %s: %w", key, err)
 		}
 		if theirs != "" {
 			return theirs, nil
@@ -42,7 +42,7 @@ func Recorded(ctx context.Context, client redis.Cmdable, prefix string) (string,
 	defer cancel()
 	theirs, err := client.GetRange(ctx, prefix+portaKey, 0, maxValue-1).Result()
 	if err != nil {
-		return "", fmt.Errorf("read fingerprint %s: %w", prefix+portaKey, err)
+		return "", fmt.Errorf("ask redis for the fingerprint %s: %w", prefix+portaKey, err)
 	}
 	return theirs, nil
 }
