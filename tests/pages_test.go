@@ -118,3 +118,24 @@ func TestPageHasEachKeyAndMetric(t *testing.T) {
 	}
 	d.stops()
 }
+
+// TestGatewaysPageHasEachMetricAndReason: gateway.md explains each metric, each outcome and
+// each reason of the log.
+func TestGatewaysPageHasEachMetricAndReason(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs", "gateway.md")
+	for _, source := range []struct{ file, names string }{
+		{"metrics.go", `Name: +"(\w+)"`},
+		{"reason.go", `(?:outcome|reason) += "(\w+)"`},
+	} {
+		found := regexp.MustCompile(source.names).FindAllStringSubmatch(read(t, "gateway", source.file), -1)
+		if len(found) < 4 {
+			t.Errorf("%d names in %s", len(found), source.file)
+		}
+		for _, name := range found {
+			if !regexp.MustCompile("`" + name[1] + "[`{]").MatchString(page) {
+				t.Errorf("the page does not explain %s", name[1])
+			}
+		}
+	}
+}

@@ -23,7 +23,7 @@ func (d *demo) serve(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	say("Ready. TOKEN_SCHEDULER_ETC=%s deploy/token-scheduler --check uses these servers. Ctrl-C ends them.", dir)
+	say("Ready. PATH=$PWD/bin:$PATH TOKEN_SCHEDULER_ETC=%s deploy/token-scheduler --check uses these servers. Ctrl-C ends them.", dir)
 	<-ctx.Done()
 	return nil
 }

@@ -132,8 +132,11 @@ func (Status) Numbers(r ledger.Run) string {
 	if n := r.Counts["placeholders"]; n > 0 {
 		text += fmt.Sprintf(", %d with a placeholder", n)
 	}
-	if r.Chosen {
+	switch {
+	case r.Chosen && r.ByHand:
 		return text + ", for some tenants by --tenant"
+	case r.Chosen:
+		return text + ", for some tenants"
 	}
 	return text
 }
