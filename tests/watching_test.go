@@ -230,6 +230,9 @@ func TestMetricsFileAndPing(t *testing.T) {
 			t.Errorf("no %s in the file", line)
 		}
 	}
+	if names := regexp.MustCompile(`(?m)^(go|process)_\w+`).FindAllString(string(metrics), -1); names != nil {
+		t.Errorf("node_exporter has these itself: %q", names)
+	}
 	w.zync.SetFault(invalid)
 	runs(1, nil, "--force") // it has reached everyone, and failed
 	runs(1, nil, "--tenant=3", "--force")

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,12 +31,23 @@ type metricsFile struct {
 
 func newMetricsFile(path string, shared prometheus.Gatherer, of map[string]*prometheus.Registry) *metricsFile {
 	f := &metricsFile{
-		path: path, shared: shared, of: map[string]prometheus.Gatherer{}, ran: map[string]bool{}, reached: map[string]bool{},
+		path: path, shared: ours(shared), of: map[string]prometheus.Gatherer{}, ran: map[string]bool{}, reached: map[string]bool{},
 	}
 	for task, registry := range of {
 		f.of[task] = registry
 	}
 	return f
+}
+
+// ours leaves out the metrics of Go's runtime and of the process. node_exporter has its
+// own under the same names, and reports an error in each scrape if a file repeats them.
+func ours(g prometheus.Gatherer) prometheus.Gatherer {
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		families, err := g.Gather()
+		return slices.DeleteFunc(families, func(family *dto.MetricFamily) bool {
+			return !strings.HasPrefix(family.GetName(), "token_scheduler_")
+		}), err
+	})
 }
 
 // ended notes what this process knows now.
