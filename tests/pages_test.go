@@ -44,6 +44,18 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestIndexNamesEachPage: docs/README.md has a link to each page and each decision.
+func TestIndexNamesEachPage(t *testing.T) {
+	t.Parallel()
+	index := read(t, "docs", "README.md")
+	for _, page := range filesOf(t, ".md") {
+		name, inDocs := strings.CutPrefix(page, "../docs/")
+		if inDocs && name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not name %s", name)
+		}
+	}
+}
+
 // filesOf returns the project's files whose names end in suffix.
 func filesOf(t *testing.T, suffix string) (files []string) {
 	t.Helper()

@@ -77,7 +77,7 @@ type Flags struct {
 	Quiet    bool     `group:"By hand" help:"With --run-once: print and log nothing unless something needs attention. For cron, which mails all output."`
 	Report   string   `group:"By hand" default:"text" placeholder:"FORMAT" help:"With --run-once, --check or --status: text or json, on standard output (default: ${default})."`
 
-	Check       bool `group:"Looking" help:"Test configuration, MySQL, Redis, Zync and Porta; print one line for each test and exit. Changes nothing."`
+	Check       bool `group:"Looking" help:"Test configuration, MySQL, Redis, Zync and Porta; print one line for each test and exit: 0, or 1 if a test failed. Changes nothing."`
 	Status      bool `group:"Looking" help:"Print the leader, the last runs, the next firings, and the tenants that fail or are at risk, and exit: 0 all is well, 1 there is a problem, 3 nobody knows because Redis does not answer. Needs only Redis; with DATABASE_URL it also shows hosts."`
 	History     bool `group:"Looking" help:"With --status: list the last runs."`
 	Healthcheck bool `group:"Looking" help:"Ask the daemon on this machine for /healthz at --listen, and exit with 0 or 1. For a container's HEALTHCHECK."`
