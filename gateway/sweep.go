@@ -1,8 +1,6 @@
 package gateway
 
-import (
-	"time"
-)
+import "time"
 
 // sweepEvery is how often tokens of tenants without requests are dropped.
 const sweepEvery = time.Minute

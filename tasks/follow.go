@@ -11,8 +11,8 @@ import (
 // recordEvery is how often the progress of a run is recorded.
 const recordEvery = 3 * time.Second
 
-// follower passes on how far a run is: to who listens in this process at once, and to
-// the record every few seconds.
+// follower reports how far a run is: to this process at once, and to the record every few
+// seconds.
 type follower struct {
 	r     *Runner
 	run   Run
@@ -23,8 +23,8 @@ type follower struct {
 	last Progress
 }
 
-// follow makes the run's progress known until the returned function is called. The
-// record is a hint: a run neither waits for it nor fails by it.
+// follow reports the run's progress until the returned function is called. The record is a
+// hint: a run does not wait for it, and does not fail if it fails.
 func (r *Runner) follow(ctx context.Context, task string, run *Run) (end func()) {
 	f := &follower{r: r, run: *run, task: task, began: r.Now()}
 	run.Progress = f.note

@@ -71,8 +71,8 @@ func (r *Runner) underLease(ctx context.Context, task Task, run Run) (Result, er
 	return result, err
 }
 
-// work runs a task under its lease. It asks once more whose the keys are, since the wait
-// for the lease may have been long.
+// work runs a task under its lease. It checks once more that the keys belong to this Porta,
+// because the wait for the lease may have been long.
 func (r *Runner) work(ctx context.Context, task Task, run Run) (Result, error) {
 	if err := r.owns(ctx); err != nil {
 		return task.Nothing(), err
@@ -132,8 +132,8 @@ func (r *Runner) acquire(ctx context.Context, name string, run Run) (Lease, erro
 	return r.await(ctx, name, run)
 }
 
-// waitFor is how long to wait for a run lease that is held. It is longer if the holder
-// is going to give way.
+// waitFor is how long to wait for a run lease that another run holds. It is longer if that
+// run will give way.
 func (r *Runner) waitFor(held error) time.Duration {
 	var by *locks.HeldError
 	if r.Asks && (r.GivesWay == nil || !errors.As(held, &by) || r.GivesWay(by.Holder)) {

@@ -11,13 +11,13 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
-// Record keeps what became of runs; see [ledger.Ledger].
+// Record keeps the results of runs; see [ledger.Ledger].
 type Record interface {
 	RecordRun(ctx context.Context, run ledger.Run) error
 	RecordProgress(ctx context.Context, task string, p ledger.Progress) error
 }
 
-// Runner runs tasks. Of each task, one run at a time is at work in all processes.
+// Runner runs tasks. Each task has at most one run at a time in all processes.
 type Runner struct {
 	Leases  Leases
 	Record  Record
@@ -37,8 +37,8 @@ type Runner struct {
 	Owns func(context.Context) error
 	// Yields is true for runs that give way to runs by hand.
 	Yields bool
-	// Clean makes an error printable, which may quote what a server says; nil leaves
-	// errors as they are.
+	// Clean makes an error printable, because it may quote a server. If it is nil, errors
+	// stay as they are.
 	Clean func(error) error
 	// Progress is called with how far runs are. It may be nil.
 	Progress func(Progress)

@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	// stallAfter is for how long a run may make no step. It is two minutes longer than
+	// stallAfter is how long a run may make no step. It is two minutes longer than
 	// the longest time-out of a step, which is that of a read from MySQL, 30 seconds.
 	stallAfter = 2*time.Minute + 30*time.Second
-	// stallCheck is how often that is looked at. A process that was frozen counts one
-	// look, however long it was.
+	// stallCheck is how often that is checked. A frozen process counts one check, however
+	// long it was frozen.
 	stallCheck = 10 * time.Second
-	// abandonAfter is for how long a run that was told to end may go on without a step.
+	// abandonAfter is how long a run that was told to end may go on without a step.
 	abandonAfter = 30 * time.Second
 )
 
 var (
-	// ErrStalled is the cause with which a run is ended that makes no step.
+	// ErrStalled is the cause when a run that makes no step is ended.
 	ErrStalled = errors.New("the run made no step for too long and was ended")
 	// ErrHung means that such a run does not end either. It was abandoned and may still
 	// hold the writer's lock in MySQL, so the process must be restarted.
@@ -44,8 +44,8 @@ type ran struct {
 	err    error
 }
 
-// watched runs a task and sees to it that it gets on. A run that makes no step is told to
-// end, and is abandoned if it does not.
+// watched runs a task and watches its steps. A run that makes no step is told to end, and is
+// abandoned if it does not.
 func watched(ctx context.Context, task Task, run Run) (Result, error) {
 	run.steps = &steps{}
 	ctx, end := context.WithCancelCause(ctx)

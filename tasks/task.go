@@ -34,7 +34,7 @@ type Task interface {
 	Run(ctx context.Context, run Run) (Result, error)
 }
 
-// Run is what a task gets to know about its run.
+// Run is what a task knows about its run.
 type Run struct {
 	ID     string
 	Window Window

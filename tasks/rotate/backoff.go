@@ -10,9 +10,9 @@ const (
 	longestWait = 30 * time.Second
 )
 
-// backOff is the wait after the nth failure in a row: of a tenant's push, of a look
-// at Zync, of a mint. It doubles, and a half of it is chance, so that what failed
-// together does not come back together.
+// backOff is the wait after the nth failure in a row of a tenant's push, of a look at
+// Zync or of a mint. It doubles each time. Half of it is random, so that what failed
+// together is not tried again together.
 func backOff(n int) time.Duration {
 	wait := longestWait
 	if n < 6 {

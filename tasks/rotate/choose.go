@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// choose returns the token to push next; nil if none is to be pushed now. Tokens
-// that are tried again have a small share of the workers, and all of them once no
-// fresh ones are left.
+// choose returns the token to push next, or nil if none may be pushed now. Retries have a
+// small share of the workers, and all of them once no fresh tokens are left.
 func (e *engine) choose(now time.Time) *token {
 	workers := e.speed.width.limit()
 	if e.trial.open() || e.work.pushes() >= workers || !e.mayPush(now) {
@@ -25,8 +24,8 @@ func (e *engine) choose(now time.Time) *token {
 	return e.hand.nextFresh()
 }
 
-// probe returns the token with which to find out whether Zync's trouble is over:
-// after each look at Zync one that waits, and in between, one at a time, fresh ones.
+// probe returns the token that tests whether Zync works again. After each look at Zync it
+// is a waiting token. In between it is a fresh one, one at a time.
 func (e *engine) probe(now time.Time) *token {
 	if e.work.fresh == 0 && e.zync.mayTryFresh(now) {
 		if t := e.hand.nextFresh(); t != nil {
@@ -37,7 +36,7 @@ func (e *engine) probe(now time.Time) *token {
 		return nil
 	}
 	if !e.zyncFails() {
-		return e.hand.nextAgain(now) // tenants that fail alone have their tries
+		return e.hand.nextAgain(now) // the tenants fail alone: they get their tries
 	}
 	if !e.zync.probed && e.zync.looks > 0 {
 		return e.hand.oldest()
@@ -45,8 +44,8 @@ func (e *engine) probe(now time.Time) *token {
 	return nil
 }
 
-// lastPush returns what a run that was told to drain still pushes: its fresh tokens,
-// so that they were not minted in vain.
+// lastPush returns the next token of a run that was told to drain. It still pushes its
+// fresh tokens, because they are minted already.
 func (e *engine) lastPush() *token {
 	if !errors.Is(e.end.why, errDrained) || e.zync.troubled() {
 		return nil
@@ -62,7 +61,7 @@ func (e *engine) mayPush(now time.Time) bool {
 	return e.speed.rate == nil || e.speed.rate.TokensAt(now) >= 1
 }
 
-// nextPush is when --push-rate lets the next push begin; zero for now.
+// nextPush is when --push-rate lets the next push begin. Zero means now.
 func (e *engine) nextPush(now time.Time) time.Time {
 	if e.mayPush(now) {
 		return time.Time{}
@@ -74,8 +73,8 @@ func (e *engine) nextPush(now time.Time) time.Time {
 // hungFor is the client's time-out, for which a push may hang.
 const hungFor = 10 * time.Second
 
-// mayTake is how long the next push of a token may take: a tenant that hung may hang
-// again.
+// mayTake is how long the next push of a token may take. A tenant whose push hung may
+// hang again.
 func (e *engine) mayTake(t *token) time.Duration {
 	switch {
 	case !t.slow:
@@ -86,7 +85,7 @@ func (e *engine) mayTake(t *token) time.Duration {
 	return hungFor
 }
 
-// patienceFor is how long a push is waited for; zero is as long as any.
+// patienceFor is the time limit of a push. Zero means the client's time-out.
 func (e *engine) patienceFor(t *token) time.Duration {
 	switch {
 	case t.confirm, t.tries > 0:
@@ -97,7 +96,7 @@ func (e *engine) patienceFor(t *token) time.Duration {
 	return e.speed.patience.limit()
 }
 
-// pushing notes that a token is with a worker.
+// pushing notes that a worker has the token.
 func (e *engine) pushing(t *token, now time.Time) {
 	e.hand.take(t)
 	if e.speed.rate != nil {

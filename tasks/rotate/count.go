@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// countUnreached walks what is left of the plan, so that the report's numbers add
-// up.
+// countUnreached counts the tenants that are left in the plan, so that the report's
+// numbers add up.
 func (e *engine) countUnreached(ctx context.Context) {
 	for _, p := range slices.Concat(e.mint.plan.again, e.work.remint) {
 		e.tally.unreach(p)
@@ -24,8 +24,8 @@ func (e *engine) countUnreached(ctx context.Context) {
 	}
 }
 
-// countAll compares what the run met with what MySQL counts. A server that cuts
-// lists short, or a row that no list holds, must not pass for a success.
+// countAll compares the number of tenants that the run met with MySQL's count. If a server
+// cuts lists short, or a list leaves out a row, the run must fail.
 func (e *engine) countAll(ctx context.Context) error {
 	if len(e.o.Only) > 0 {
 		return nil

@@ -6,18 +6,19 @@
 // records each result. It never changes a tenant's previous tokens: Zync may hold
 // one of them until the new one has arrived, and Porta may push its own.
 //
-// A run reads as it stands in loop.go. What it knows is kept in small types:
-// [plan] knows who is due, [hand] the tokens that wait for a push, [health] whether
-// Zync is in trouble, [share] how much time failing tenants may take, and [memory]
-// what one run leaves to the next.
+// Begin to read in loop.go. Each step of the loop has a file: choose.go, mint.go, settle.go,
+// tries.go, record.go, trouble.go and end.go. The state is in small types: [plan] knows who
+// is due, [hand] has the tokens that wait for a push, [health] knows whether Zync is in
+// trouble, [share] limits the time for failing tenants, and [memory] keeps what the next
+// run needs.
 //
-// With placeholders, a run pushes a fixed text in place of tokens as long as a gateway
-// between Zync and Porta puts working tokens into Zync's requests; see placeholder.go. If
-// none does any more, [Rotation.Recall] gives everyone a token.
+// With placeholders, a run pushes a fixed text in place of tokens while a gateway
+// between Zync and Porta puts working tokens into Zync's requests; see placeholder.go.
+// Once no gateway does, [Rotation.Recall] gives everyone a token.
 //
-// On failure: a tenant that fails alone has a few tries and costs the others
-// nothing; the run ends without an error and a later run tries that tenant again.
-// A Zync that fails for everyone stops the minting, so that an outage costs a
-// handful of tokens. A run fails as a whole only if it could not work or did not
-// reach everyone. Whatever ends it, the next run in the window does what is left.
+// On failure: a tenant that fails alone has a few tries and does not delay the others. The
+// run ends without an error, and a later run tries that tenant again. If Zync fails for
+// everyone, minting stops, so that an outage costs a handful of tokens. A run fails as a
+// whole only if it could not work or did not reach everyone. The next run in the window
+// serves the tenants that are left, whatever ended this one.
 package rotate

@@ -7,8 +7,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
-// nextAgain hands out up to n of the tenants that come again. It reads old rows
-// anew, for their owners may have changed.
+// nextAgain hands out up to n of the tenants that come again. It reads old rows again,
+// because their owners may have changed.
 func (p *plan) nextAgain(ctx context.Context, n int, t *tally) ([]planned, error) {
 	if len(p.again) == 0 {
 		return nil, nil

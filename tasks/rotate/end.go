@@ -17,17 +17,17 @@ var (
 )
 
 const (
-	// stuckAfter is for how long a daemon's run may be without a Zync or a MySQL that
-	// works. Then it ends, to be tried again, or by a standby.
+	// stuckAfter is how long Zync or MySQL may fail before a daemon's run ends. It is tried
+	// again later, maybe by a standby.
 	stuckAfter = 5 * time.Minute
-	// readOnlyFor is for how long a MySQL that takes no writes counts as one that
-	// fails over.
+	// readOnlyFor is how long MySQL may refuse writes before the run ends. A failover takes
+	// less time.
 	readOnlyFor = 30 * time.Second
 	// gaveWayAfter is how long pushes may go on in a run that gives way.
 	gaveWayAfter = 2 * time.Second
 )
 
-// stop lets nothing new begin; what is under way is waited for. The first reason
+// stop makes the run begin nothing new and wait for what is at work. The first reason
 // counts.
 func (e *engine) stop(why error) {
 	if e.end.stopping {
@@ -37,15 +37,15 @@ func (e *engine) stop(why error) {
 	e.end.mintNoMore()
 }
 
-// giveWay ends the run for one by hand, within a few seconds.
+// giveWay ends the run within a few seconds, so that a run by hand can begin.
 func (e *engine) giveWay() {
 	e.run.Log.Info("giving way to a run by hand; going on after it")
 	e.stop(errGaveWay)
 	time.AfterFunc(gaveWayAfter, e.end.hurry)
 }
 
-// giveUp ends the run if it has lasted long enough, and the tries of tenants that
-// have had theirs.
+// giveUp ends the run when its time is over, and gives up the tenants that have had their
+// tries.
 func (e *engine) giveUp(now time.Time) {
 	if e.noneFresh() && e.end.exhaustedAt.IsZero() {
 		e.end.exhaustedAt = now
@@ -70,8 +70,8 @@ func (e *engine) giveUp(now time.Time) {
 	}
 }
 
-// finish settles what the loop has left: tokens in hand are kept for a later run or
-// deleted, results are recorded, and tenants that were not reached are counted.
+// finish completes the run after the loop: it keeps tokens in hand for a later run or
+// deletes them, records the results, and counts the tenants that were not reached.
 func (e *engine) finish(ctx context.Context, err error) (tasks.Result, error) {
 	if errors.Is(err, errWithheld) {
 		e.abandon(ctx)
@@ -107,7 +107,7 @@ func (e *engine) finish(ctx context.Context, err error) (tasks.Result, error) {
 	return result, err
 }
 
-// leave settles a token that was not delivered.
+// leave decides what happens to a token that was not delivered.
 func (e *engine) leave(t *token) {
 	switch {
 	case t.confirm:

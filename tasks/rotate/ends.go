@@ -10,16 +10,16 @@ import (
 const (
 	// endBatch is how many tokens' ends are written in one statement.
 	endBatch = 200
-	// spareYoung is how long a tenant's older token is spared by a revocation after
-	// it was made or pushed: a push of it may still be under way, and Zync was seen
-	// to store a token six seconds after we had given the push up.
+	// spareYoung is how long a revocation spares a tenant's older token after it was made
+	// or pushed, because a push of it may still be at work. Zync was seen to store a token
+	// six seconds after the push was given up.
 	spareYoung = 2 * time.Minute
 )
 
-// ends are tokens whose end is to be written.
+// ends are tokens that must be deleted or expired in MySQL.
 type ends struct {
-	discards []secret.Text // refused tokens, which nobody holds: they are deleted
-	revokes  []*token      // delivered tokens, whose tenants' older ones expire; all of them if it is a placeholder
+	discards []secret.Text // refused tokens that Zync does not hold: they are deleted
+	revokes  []*token      // delivered tokens: their tenants' older ones expire. After a placeholder all do
 }
 
 func (e *ends) len() int { return len(e.discards) + len(e.revokes) }
@@ -29,11 +29,11 @@ func (e *ends) add(more ends) {
 	e.revokes = append(e.revokes, more.revokes...)
 }
 
-// ended is what became of them.
+// ended is the result of writing ends.
 type ended struct {
 	left   ends     // not written, to be tried again
 	spared []*token // to be pushed once more, and then revoked again
-	behind []*token // of tenants whose newest token in MySQL is another
+	behind []*token // of tenants that have a newer token in MySQL
 }
 
 // end writes the ends of tokens, a batch at a time.
@@ -118,7 +118,7 @@ func (m *minter) revoke(ctx context.Context, out *ended) error {
 // tenant's younger tokens may be revoked.
 const confirmAfter = 30 * time.Second
 
-// endsWritten takes over what became of the ends of tokens.
+// endsWritten takes over the result of writing ends.
 func (e *engine) endsWritten(wrote ended) {
 	e.results.ends.add(wrote.left)
 	for _, t := range wrote.spared {

@@ -9,9 +9,9 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// engine is one run. Its loop alone changes its state. What takes time (a mint, a
-// push, a note in the ledger, a look at Zync) happens in other goroutines, which
-// hand their results to the loop.
+// engine is one run. Only its loop changes its state. Slow work (a mint, a push, a record in
+// the ledger, a look at Zync) happens in other goroutines, which hand their results to
+// the loop.
 type engine struct {
 	o    *Options
 	run  tasks.Run
@@ -37,8 +37,8 @@ type results struct {
 	recent recent
 }
 
-// speed steers how far minting is ahead, how many pushes there are at a time, how
-// long each is waited for, and how many begin in a second.
+// speed decides how many tokens are minted ahead, how many pushes run at a time, how long
+// each may take, and how many begin in a second.
 type speed struct {
 	pace     pace
 	width    width
@@ -47,7 +47,7 @@ type speed struct {
 	rate     *rate.Limiter // nil for no limit
 }
 
-// work is what is under way.
+// work is what is at work now.
 type work struct {
 	jobs   chan *token
 	pushed chan pushed
@@ -69,13 +69,13 @@ func (w *work) idle() bool {
 	return w.pushes() == 0 && !w.minting && !w.noting && !w.looking && !w.searching && !w.counting
 }
 
-// end is how a run comes to its end.
+// end is what ends a run.
 type end struct {
 	exhausted   bool               // the plan has no more tenants
 	exhaustedAt time.Time          // since when nothing fresh is left
-	deadline    time.Time          // the window's end, by a clock that nobody sets
+	deadline    time.Time          // the window's end, by the monotonic clock
 	stopping    bool               // nothing new begins
-	place       int64              // the tenant behind which the next run begins; zero if the hand says it
+	place       int64              // the tenant after which the next run begins; zero if [engine.reached] finds it
 	why         error              // the first reason
 	hurry       context.CancelFunc // ends the pushes at work
 	mintNoMore  context.CancelFunc // ends the mint at work
@@ -93,7 +93,7 @@ func newEngine(r *Rotation, run tasks.Run, mint *minter) *engine {
 	}
 	e.tally.placing = e.pass.placing
 	if r.o.Rate > 0 {
-		// A moment's burst makes up for late wake-ups.
+		// A short burst makes up for late wake-ups.
 		e.speed.rate = rate.NewLimiter(rate.Limit(r.o.Rate), max(1, int(r.o.Rate/50)))
 	}
 	if r.o.Verify != nil && !e.pass.placing {
@@ -104,7 +104,7 @@ func newEngine(r *Rotation, run tasks.Run, mint *minter) *engine {
 	return e
 }
 
-// async runs f beside the loop, and what it returns on the loop. A panic in f is its
+// async runs f in a goroutine, and then on the loop with f's error. A panic in f is an
 // error.
 func (e *engine) async(f func() error, then func(err error)) {
 	go func() {

@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// mostReasons is how many reasons the log tells apart at a run's end. A reason of a
-	// server may be different for each tenant.
+	// mostReasons is how many reasons the log lists at a run's end. A server may give a
+	// different reason for each tenant.
 	mostReasons = 20
 	// firstIDs is how many tenants are named with a reason.
 	firstIDs = 10
-	// otherReasons stands for the reasons beyond.
+	// otherReasons stands for all further reasons.
 	otherReasons = "other reasons; scheduler --status has them"
 )
 

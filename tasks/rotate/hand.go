@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// hand holds the tokens that are minted and wait for a push: fresh ones, whose
-// tenants nothing is known against, and those to be tried again.
+// hand holds the minted tokens that wait for a push: fresh ones, and those that are tried
+// again.
 type hand struct {
 	fresh []*token
 	again waiting
@@ -26,8 +26,8 @@ func (h *hand) nextFresh() *token {
 	return h.fresh[0]
 }
 
-// nextAgain returns the token that waits for another try for longest, without
-// taking it; nil if none is due.
+// nextAgain returns the token that has been due for a retry for the longest time, without
+// taking it. It returns nil if none is due.
 func (h *hand) nextAgain(now time.Time) *token {
 	if len(h.again) == 0 || h.again[0].notBefore.After(now) {
 		return nil
@@ -35,8 +35,8 @@ func (h *hand) nextAgain(now time.Time) *token {
 	return h.again[0]
 }
 
-// oldest returns the token that waits for longest, due or not, without taking it;
-// nil if none waits.
+// oldest returns the token whose retry comes first, due or not, without taking it. It
+// returns nil if none waits.
 func (h *hand) oldest() *token {
 	if len(h.again) == 0 {
 		return nil
@@ -63,8 +63,8 @@ func (h *hand) wakeAt() time.Time {
 	return h.again[0].notBefore
 }
 
-// release makes every waiting token due, and its tries begin anew: what failed was
-// Zync and not the tenants.
+// release makes every waiting token due and resets its tries, because Zync failed and not
+// the tenants.
 func (h *hand) release(now time.Time) {
 	for _, t := range h.again {
 		if !t.confirm {

@@ -9,9 +9,9 @@ const (
 	// tripAfter is how many different tenants' first tries must fail, with no
 	// success between them, before Zync counts as in trouble.
 	tripAfter = 5
-	// quickTries is how many fresh tokens are tried in quick succession while Zync
-	// says that it is up, so that as many tenants that fail alone at the beginning
-	// of a run hide nobody behind them. Later tries are slower and slower.
+	// quickTries is how many fresh tokens are tried in quick succession while Zync says
+	// that it is up. So this many tenants can fail alone at the beginning of a run without
+	// delaying the others. Later tries come more and more slowly.
 	quickTries   = 40
 	quickEvery   = 200 * time.Millisecond
 	slowEvery    = 5 * time.Second
@@ -19,12 +19,12 @@ const (
 	slowerBy     = 1.05
 )
 
-// health is what is known of Zync as a whole. It outlives a run, so that a run in
-// an outage does not begin to mint anew.
+// health is what is known about Zync as a whole. It outlives a run, so that the next run in
+// an outage does not mint again.
 //
-// Only a tenant's first try counts against Zync, and any delivery or refusal of one
-// tenant's data counts for it. In trouble nothing is minted, except one token at a
-// time while /status/live says that Zync is up.
+// Only a failure of a tenant's first try counts against Zync. Every delivery, and every
+// refusal of a tenant's data, counts for it. In trouble nothing is minted, except one token
+// at a time while /status/live says that Zync is up.
 type health struct {
 	failed map[int64]bool // tenants whose first tries failed since the last success
 	since  time.Time      // of the trouble; zero while there is none
@@ -58,8 +58,8 @@ func (h *health) answered() (ended bool) {
 	return ended
 }
 
-// firstTryFailed notes that a tenant's first try failed, and returns true if Zync
-// counts as in trouble from now on. Zync may have asked to be left alone for a time.
+// firstTryFailed notes that a tenant's first try failed, and returns true if Zync counts as
+// in trouble from now on. retryAfter is what Zync asked for.
 func (h *health) firstTryFailed(tenant int64, reason string, now time.Time, retryAfter time.Duration) (began bool) {
 	h.failed[tenant] = true
 	h.reason = reason
@@ -89,7 +89,7 @@ func (h *health) looked(err error, now time.Time) (alive bool) {
 	return h.alive
 }
 
-// mayTryFresh is true if a fresh token may be tried in the midst of the trouble.
+// mayTryFresh is true if a fresh token may be tried during the trouble.
 func (h *health) mayTryFresh(now time.Time) bool { return h.alive && !now.Before(h.tryAt) }
 
 // tryingFresh notes that a fresh token is tried.
@@ -98,7 +98,7 @@ func (h *health) tryingFresh(now time.Time) {
 	h.tryAt = now.Add(tryEvery(h.tried))
 }
 
-// notAsked takes back that a token was tried: it was not pushed.
+// notAsked undoes the note of a try, because the token was not pushed.
 func (h *health) notAsked() {
 	h.probed = false
 	if h.tried > 0 {
@@ -107,8 +107,8 @@ func (h *health) notAsked() {
 	}
 }
 
-// tryEvery is the time from the nth try of a fresh token to the next: some fifty
-// fit into the first minute, and a few hundred into hours.
+// tryEvery is the time from the nth try of a fresh token to the next. There are about fifty
+// tries in the first minute, and a few hundred in some hours.
 func tryEvery(n int) time.Duration {
 	if n < quickTries {
 		return quickEvery
@@ -117,7 +117,7 @@ func tryEvery(n int) time.Duration {
 	return time.Duration(min(slow, float64(slowestEvery)))
 }
 
-// wakeAt returns when something is to be done next about the trouble.
+// wakeAt returns when the loop must act on the trouble next.
 func (h *health) wakeAt() time.Time {
 	if !h.troubled() {
 		return time.Time{}

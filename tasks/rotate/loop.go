@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// loop works until every tenant is served or has had its tries, or the run must
-// end. On return nothing of it is under way.
+// loop works until every tenant is served or has had its tries, or the run must end. On return,
+// no mint, push or look is at work.
 func (e *engine) loop(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -61,8 +61,8 @@ func (e *engine) loop(ctx context.Context) error {
 	return e.end.why
 }
 
-// wakeIn is how long the loop may sleep: a second at most, for the notes and the
-// window's end.
+// wakeIn is how long the loop may sleep. It is a second at most, because of the notes and
+// the window's end.
 func (e *engine) wakeIn(now time.Time) time.Duration {
 	wake := now.Add(time.Second)
 	for _, at := range [...]time.Time{e.hand.wakeAt(), e.work.trouble.tryAt, e.zync.wakeAt(), e.nextPush(now)} {

@@ -13,10 +13,10 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// Lost returns the tenants whose delivered token Porta no longer has. It looks for
-// one of the last tokens, and for all of them after MySQL was restarted or replaced.
-// Only if one is gone, and once after the program's start, it compares the ledger
-// with the tokens in MySQL, tenant by tenant. One call is at work at a time.
+// Lost returns the tenants whose delivered token Porta no longer has. It looks for one of the
+// last tokens, and for all of them after MySQL was restarted or replaced. If one is gone, and
+// once after the program's start, it compares the ledger with the tokens in MySQL, tenant by
+// tenant. One call may run at a time.
 func (r *Rotation) Lost(ctx context.Context) ([]int64, error) {
 	gone, err := r.look(ctx)
 	if err != nil || !r.watch.suspicious() {
@@ -36,9 +36,9 @@ func (r *Rotation) Lost(ctx context.Context) ([]int64, error) {
 	return slices.Compact(lost), nil
 }
 
-// Unmended has the next look compare the ledger with MySQL, and name these tenants
-// again unless they are served meanwhile. Their new tokens may be in MySQL and not at
-// Zync: a comparison alone would find nothing wrong.
+// Unmended makes the next look compare the ledger with MySQL, and return these tenants again
+// unless they are served meanwhile. Their new tokens may be in MySQL and not at Zync. A
+// comparison alone would not find that.
 func (r *Rotation) Unmended(tenants []int64) { r.watch.leave(tenants) }
 
 // unmended returns the tenants that were not served since their lost token was noticed.
@@ -95,9 +95,9 @@ func (r *Rotation) look(ctx context.Context) (gone []int64, err error) {
 	return gone, nil
 }
 
-// compare walks all tenants, and returns those for whom the ledger has a delivery
-// that is younger than the owner's newest sync token. A token of Porta's own that is
-// younger has replaced ours at Zync.
+// compare walks through all tenants. It returns those whose last delivery in the ledger is
+// younger than the owner's newest sync token. If Porta's own token is younger, it has
+// replaced ours at Zync, and nothing is lost.
 func (r *Rotation) compare(ctx context.Context) (lost []int64, err error) {
 	var cursor db.Cursor
 	for {
@@ -152,7 +152,7 @@ func (r *Rotation) lostOf(ctx context.Context, page []db.Tenant) (lost []int64, 
 	return lost, nil
 }
 
-// tolerance is how far apart MySQL's clock, which dates the tokens, and ours may be.
+// tolerance is how much MySQL's clock, which dates the tokens, may differ from ours.
 func (r *Rotation) tolerance() time.Duration { return min(2*time.Minute, r.o.TTL/50) }
 
 // Mend returns a rotation for tenants whose tokens were lost.

@@ -13,8 +13,8 @@ const (
 	mostKept = 20_000
 )
 
-// memory is what one run of a process leaves to the next: tokens in hand, and who
-// fails.
+// memory is what a run leaves to the next one of this process: tokens in hand, and failing
+// tenants.
 type memory struct {
 	mu       sync.Mutex // the minter reads while the loop writes
 	tenants  map[int64]*remembered
@@ -45,9 +45,9 @@ func (m *memory) holding() []int64 {
 	return ids
 }
 
-// take returns the token in hand for a tenant that is due, if it may be pushed
-// again, and nil if not: it has lived for a quarter of its life, belongs to another
-// owner, or the tenant was served by another process meanwhile.
+// take returns the token in hand for a tenant that is due. It returns nil if that token must
+// not be pushed again: a quarter of its life has passed, the tenant has another owner, or
+// another process has served the tenant meanwhile.
 func (m *memory) take(p planned, now time.Time, ttl time.Duration) *token {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -74,8 +74,8 @@ func (m *memory) fails(id int64) bool {
 	return r != nil && r.failing
 }
 
-// mayMint counts a token for a tenant. The error's text says why the tenant has had
-// its share; it is empty otherwise.
+// mayMint counts a token for a tenant. It returns why the tenant may have no more, or an
+// empty text.
 func (m *memory) mayMint(p planned, window time.Time) (refusal string) {
 	if p.mints >= mostMints {
 		return "its tokens are deleted as soon as they are minted"
@@ -137,8 +137,8 @@ func (m *memory) served(id int64) {
 	delete(m.tenants, id)
 }
 
-// forget drops the tenants that a run which reached everyone did not meet, or did
-// not find failing.
+// forget drops the tenants that no longer exist or no longer fail, after a run that reached
+// everyone.
 func (m *memory) forget(window time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/zync"
 )
 
-// Metrics count pushes and tell how the tenants fare.
+// Metrics count pushes and show how many tenants are served, failing and at risk.
 type Metrics struct {
 	minted   prometheus.Counter
 	pushes   map[zync.Class]prometheus.Counter
@@ -80,8 +80,8 @@ func (m *Metrics) during(failing int) {
 	m.running = failing
 }
 
-// ended takes over how the tenants fared in a run. One that did not reach everyone
-// says nothing of the others: what was known of them stays.
+// ended takes over a run's numbers. If the run did not reach everyone, the numbers of the
+// others stay.
 func (m *Metrics) ended(t *tally, everyone bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -102,8 +102,8 @@ func (m *Metrics) failing() float64 {
 }
 func (m *Metrics) ownerless() float64 { return m.locked(func() int { return m.noOwner }) }
 
-// atRisk counts the failing whose last delivery is old or not known, and the
-// served too once so much time has passed since that nobody was served again.
+// atRisk counts the failing tenants whose last delivery is old or not known. Once nobody was
+// served for that long, it counts the served ones, too.
 func (m *Metrics) atRisk() float64 {
 	return m.locked(func() int {
 		risky := m.now().Add(-m.ttl / 2)
@@ -111,7 +111,7 @@ func (m *Metrics) atRisk() float64 {
 		if !m.oldest.IsZero() && m.oldest.Before(risky) {
 			n += m.served
 		}
-		if m.replaced { // a placeholder has no life that could pass
+		if m.replaced { // a placeholder does not expire
 			return max(0, n-m.placeholders)
 		}
 		return max(n, m.placeholders)

@@ -13,13 +13,12 @@ const (
 	// mostInHand limits the tokens in memory. Only a Zync that fails for tens of
 	// thousands of tenants alone comes near it.
 	mostInHand = 20_000
-	// openEvery is how often a run that mints nothing sees to it that the writer is
-	// not lost.
+	// openEvery is how often a run that mints nothing checks that the writer is not lost.
 	openEvery = 5 * time.Second
 )
 
-// startMint inserts more tokens when the fresh ones run low. The ends of tokens are
-// written on the same occasion: the writer does one thing at a time.
+// startMint inserts more tokens when few fresh ones are left. It also writes the ends of
+// tokens, because the writer does one thing at a time.
 func (e *engine) startMint(ctx context.Context, now time.Time) {
 	w := &e.work
 	if w.minting || e.end.stopping || now.Before(w.trouble.tryAt) {
@@ -95,7 +94,7 @@ func (e *engine) mintEnded(ctx context.Context, did minted, asked int, canary bo
 		e.work.trouble = trouble{}
 	case errors.Is(err, tasks.ErrBusy), db.Definite(err):
 		e.stop(err)
-	case !e.end.stopping: // a mint that was hurried says nothing
+	case !e.end.stopping: // a mint that was cut off says nothing
 		e.mintFailed(err, time.Now())
 	}
 	if canary {
@@ -127,7 +126,7 @@ func (e *engine) exhausted(is bool) {
 	}
 }
 
-// trouble is a row of failures to mint.
+// trouble is a series of failed mints.
 type trouble struct {
 	tries int
 	since time.Time // zero while there is none

@@ -28,7 +28,7 @@ type minter struct {
 type minted struct {
 	tokens   []*token  // new
 	kept     []*token  // in hand since an earlier run
-	failures []failure // tenants for which MySQL takes no token
+	failures []failure // tenants whose token MySQL refuses
 	tally    *tally    // of tenants that are not due
 	ended    bool      // the plan has no more tenants
 }
@@ -38,9 +38,9 @@ type failure struct {
 	reason string
 }
 
-// mint inserts tokens for up to n tenants. Without an error and with ended set, the
-// plan has no more. An error that wraps [tasks.ErrBusy] says that another scheduler
-// is the writer.
+// mint inserts tokens for up to n tenants. If it returns no error and sets ended, the plan
+// has no more tenants. An error that wraps [tasks.ErrBusy] means that another scheduler is
+// the writer.
 func (m *minter) mint(ctx context.Context, n int) (minted, error) {
 	out := minted{tally: newTally()}
 	if err := m.open(ctx); err != nil {
@@ -59,8 +59,9 @@ func (m *minter) mint(ctx context.Context, n int) (minted, error) {
 	return out, err
 }
 
-// canary inserts a token for the first approved tenant of the plan. Porta refuses a
-// valid token of any other. No token, without an error, says that there is none.
+// canary inserts a token for the first approved tenant of the plan, because Porta refuses
+// even valid tokens of other tenants. If there is no approved tenant, it returns no token and
+// no error.
 func (m *minter) canary(ctx context.Context) (minted, error) {
 	out := minted{tally: newTally()}
 	if err := m.open(ctx); err != nil {
@@ -73,8 +74,8 @@ func (m *minter) canary(ctx context.Context) (minted, error) {
 	return out, m.insert(ctx, []planned{p}, &out)
 }
 
-// begin takes the tokens in hand that earlier runs have left, once. Tenants whose
-// token can't be used again are minted for anew.
+// begin takes over, once, the tokens that earlier runs have left in hand. If a token can't be
+// used again, a new one is minted for its tenant.
 func (m *minter) begin(ctx context.Context, out *minted) error {
 	if m.begun || m.plan.pass.placing {
 		m.begun = true

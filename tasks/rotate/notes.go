@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// noteEvery is how long a result may wait to be recorded, and so how many
-	// tenants are rotated once more after a kill.
+	// noteEvery is how long a result may wait to be recorded. It limits how many tenants
+	// are rotated once more after a kill.
 	noteEvery = time.Second
-	// noteAt is how many results are recorded at the latest.
+	// noteAt is how many results are recorded at once, without waiting longer.
 	noteAt = 1000
 )
 
@@ -44,7 +44,7 @@ func (n *notes) begin() {
 
 func (n *notes) len() int { return len(n.delivered) + len(n.failed) }
 
-// due is true if the notes have waited for long enough, or are many.
+// due is true if the notes have waited long enough, or there are enough of them.
 func (n *notes) due(now time.Time) bool {
 	return n.len() >= noteAt || (n.len() > 0 && now.Sub(n.since) >= noteEvery)
 }
@@ -56,7 +56,7 @@ func (n *notes) take() notes {
 	return taken
 }
 
-// putBack takes notes that could not be recorded; what is newer stays.
+// putBack takes notes back that could not be recorded. Newer notes take precedence.
 func (n *notes) putBack(old notes) {
 	for id, reason := range old.failed {
 		_, delivered := n.delivered[id]

@@ -36,8 +36,8 @@ type Porta struct {
 	OpenWriter func(ctx context.Context) (Writer, error) // [db.ErrFenced] if another scheduler writes
 	// Verify tries a token on Porta, see [zync.Porta.Verify]; nil tries none.
 	Verify func(ctx context.Context, tenant zync.Tenant, token secret.Text) error
-	// Strays returns accounts that a rotation leaves out though they are providers, see
-	// [db.Tenants.Strays]; nil looks for none.
+	// Strays returns provider accounts that a rotation leaves out, see
+	// [db.Tenants.Strays]. If it is nil, none are looked for.
 	Strays func(ctx context.Context) ([]int64, error)
 }
 
@@ -49,27 +49,27 @@ type Records struct {
 	// FailedAt returns when a push for each tenant last failed, in any process, see
 	// [ledger.Ledger.FailedAt]. A revocation asks it; nil asks nobody.
 	FailedAt func(ctx context.Context, ids []int64) ([]time.Time, error)
-	// Gateways returns the gateways that are known, see [ledger.Ledger.Gateways], and
-	// Placeholders for whom Zync may hold a placeholder. Both are nil where Redis is not
-	// asked; then no placeholder is pushed.
+	// Gateways returns the gateways, see [ledger.Ledger.Gateways]. Placeholders knows the
+	// tenants for which Zync may hold a placeholder. Both are nil for a rotation without
+	// Redis, which pushes no placeholder.
 	Gateways     func(ctx context.Context) ([]ledger.Gateway, error)
 	Placeholders Placeholders
 }
 
-// Order is what an operator asks of a run by hand. A daemon's is empty.
+// Order is what an operator asks for in a run by hand. A daemon's is empty.
 type Order struct {
-	// RetryFor is how long a run by hand tries again what fails temporarily. Zero is
-	// a daemon's run: a few tries a tenant, and more in later runs.
+	// RetryFor is how long a run by hand retries temporary failures. It is zero in a
+	// daemon's run, which tries each tenant a few times, and again in later runs.
 	RetryFor time.Duration
 	Only     []int64 // these tenants; everyone if empty
 	Force    bool    // also those served earlier in the window
 	DryRun   bool    // count what would be done; write and push nothing
-	// Revoke expires a tenant's older sync tokens as soon as its new one is
-	// delivered: the answer to a leak. After a placeholder, all of them. It implies Force.
+	// Revoke expires a tenant's older sync tokens as soon as its new one is delivered, and
+	// all of them after a placeholder. It is for a leak. It implies Force.
 	Revoke bool
 }
 
-// reason is an error as it is kept with a tenant that failed.
+// reason is the printable text of an error, for a tenant that failed.
 func (o *Options) reason(err error) string {
 	if o.Clean == nil {
 		return err.Error()
@@ -84,13 +84,13 @@ type Tenants interface {
 	Count(ctx context.Context) (int, error)
 }
 
-// Tokens says what became of tokens.
+// Tokens answers questions about tokens in MySQL.
 type Tokens interface {
 	// Missing returns which tokens Porta no longer accepts, see [db.Tokens.Missing].
-	// A token that has waited in hand is looked for before it is pushed.
+	// A run asks for a token that has waited in hand before it pushes that token.
 	Missing(ctx context.Context, digests []secret.Text) ([]int, error)
 	// Newest returns when the newest live sync token of each owner was made, see
-	// [db.Tokens.Newest], and Identity which server answers. Both are for
+	// [db.Tokens.Newest]. Identity returns which server answers. Both are for
 	// [Rotation.Lost].
 	Newest(ctx context.Context, owners []int64) (map[int64]time.Time, error)
 	Identity(ctx context.Context) (db.Identity, error)
@@ -126,5 +126,5 @@ type Zync interface {
 	Alive(ctx context.Context) error
 }
 
-// inZync is what a push says of a tenant.
+// inZync is a tenant as a push describes it.
 func inZync(t db.Tenant) zync.Tenant { return zync.Tenant{ID: t.ID, Host: t.Host.String} }

@@ -5,7 +5,7 @@ import "time"
 const (
 	// paceSpan is how long deliveries are counted for one measure of their rate.
 	paceSpan = 250 * time.Millisecond
-	// paceFirst is how long they are counted at least for a first guess at it.
+	// paceFirst is the least time for a first estimate of that rate.
 	paceFirst = 20 * time.Millisecond
 	// maxBatch limits a batch, and with it how long its INSERT holds locks.
 	maxBatch = 1000
@@ -14,8 +14,8 @@ const (
 	maxAhead = 2 * maxBatch
 )
 
-// pace limits how many fresh tokens may be in hand: one at first, two more with
-// each delivery, and never more than Zync has lately taken in a second.
+// pace limits how many fresh tokens may be in hand: one at first, two more with each
+// delivery, and at most as many as Zync has lately taken in a second.
 type pace struct {
 	ahead int
 	rate  float64 // deliveries a second
@@ -44,8 +44,8 @@ func (p *pace) delivered(now time.Time, workers int) {
 // startAnew falls back to one token at a time.
 func (p *pace) startAnew(now time.Time) { *p = newPace(now) }
 
-// batch is how many tokens to mint if so many fresh ones are in hand or under way.
-// What is left to push covers the time that an INSERT takes, and batches are large.
+// batch is how many tokens to mint, given the number of fresh ones that are in hand or being
+// pushed. Enough are left to push during an INSERT, and batches are large.
 func (p *pace) batch(inHand int) int {
 	n := p.ahead - inHand
 	if n < min(max(1, p.ahead*3/4), maxBatch) {

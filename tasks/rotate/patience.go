@@ -3,30 +3,29 @@ package rotate
 import "time"
 
 const (
-	// A tenant's first push is waited for between leastPatience and mostPatience
-	// times as long as pushes take lately. One that hangs is tried again later, with
-	// all the time there is. So it holds a worker for a moment and not for the whole
-	// time-out.
+	// The time limit of a tenant's first push is between leastPatience and mostPatience
+	// times the usual time of a push. A push that hangs is tried again later, with the whole
+	// time-out. So at first it holds a worker for a moment only.
 	leastPatience, mostPatience = 2.5, 20
-	// lostToPatience is the time that first pushes which are given up may take,
-	// against that of the others: the more of them, the shorter the patience.
+	// lostToPatience limits the time of first pushes that are given up, as a part of the
+	// time of the others. The more are given up, the shorter is the patience.
 	lostToPatience = 0.2
-	// usualPatience is the limit while it is not known how long pushes take, and the
-	// least while hardly any is given up.
+	// usualPatience is the limit while the usual time of a push is not known. It is the
+	// least limit while hardly any push is given up.
 	usualPatience = 200 * time.Millisecond
 	// repeatPatience is the limit for a tenant that failed in an earlier run.
 	repeatPatience = 5 * time.Second
 )
 
-// patience knows how long pushes take lately, and how many first pushes are given
-// up. It outlives a run.
+// patience knows how long pushes take lately, and what part of the first pushes is given up.
+// It outlives a run.
 type patience struct {
 	mean  time.Duration // of a delivery; zero if none is known
 	share float64       // of first pushes that were given up
 }
 
-// took notes a delivery. One that took long counts at once, so that a Zync that
-// slows down for everyone is waited for.
+// took notes a delivery. A slow one counts at once, so that the limit grows when Zync becomes
+// slow for everyone.
 func (p *patience) took(d time.Duration) {
 	if p.mean == 0 {
 		p.mean = d
@@ -42,7 +41,7 @@ func (p *patience) tried(givenUp bool) {
 	}
 }
 
-// limit is how long a first push is waited for.
+// limit is the time limit of a first push.
 func (p *patience) limit() time.Duration {
 	longest := max(mostPatience*p.mean, usualPatience)
 	if p.mean == 0 || p.share == 0 {

@@ -18,15 +18,16 @@ const Placeholder = "zync"
 const (
 	// askEvery is how often a run that pushes placeholders asks for the gateways.
 	askEvery = time.Second
-	// carriedFor is how long after an answer that a gateway carries placeholders may
-	// still be pushed. It is for a Redis that misses an answer or two.
+	// carriedFor is how long placeholders may be pushed after Redis last showed a gateway
+	// that carries. It allows for one or two failed answers.
 	carriedFor = 10 * time.Second
 )
 
-// errWithheld ends a pass whose placeholders nobody would replace any more.
+// errWithheld ends a pass that pushes placeholders when no gateway carries any more.
 var errWithheld = errors.New("no placeholder may be pushed any more")
 
-// Placeholders remembers for whom Zync may hold a placeholder; see [ledger.Ledger].
+// Placeholders remembers the tenants for which Zync may hold a placeholder; see
+// [ledger.Ledger].
 type Placeholders interface {
 	AnnouncePlaceholders(ctx context.Context, ids []int64, now time.Time) error
 	PlaceholdersOf(ctx context.Context, ids []int64) ([]time.Time, error)
@@ -35,16 +36,16 @@ type Placeholders interface {
 	ForgetPlaceholders(ctx context.Context, ids []int64) error
 }
 
-// pass is what a walk through the tenants pushes. A run has one, and a second one if no
-// gateway carries any more in its midst.
+// pass is what a walk through the tenants pushes. A run has a second pass if the gateways
+// stop carrying during the first one.
 type pass struct {
 	placing bool // placeholders, and no tokens
-	// recalls is true if tenants are due for whom Zync may hold a placeholder, though they
+	// recalls is true if tenants for which Zync may hold a placeholder are due, even if they
 	// were served in this window.
 	recalls bool
 }
 
-// firstPass decides what a run pushes, and says why if that is not what was asked for.
+// firstPass decides what a run pushes. It logs why if live tokens replace placeholders.
 func (r *Rotation) firstPass(ctx context.Context, log *slog.Logger) pass {
 	if !r.o.Placeholder {
 		return pass{recalls: true}
@@ -80,7 +81,7 @@ func newCarrier(now time.Time) *carrier {
 	return c
 }
 
-// sure is true a short time after the last answer that a gateway carries.
+// sure is true for a short time after Redis has shown a gateway that carries.
 func (c *carrier) sure() bool { return time.Since(*c.last.Load()) < carriedFor }
 
 // askForGateways ends a pass that pushes placeholders once no gateway carries any more.
@@ -110,8 +111,8 @@ func (e *engine) askForGateways(ctx context.Context, now time.Time) {
 	})
 }
 
-// mayPlace is true if a placeholder may be pushed now. One that was announced a while ago
-// is announced anew, for it may arrive late.
+// mayPlace is true if a placeholder may be pushed now. If it was announced some time ago, it
+// is announced again, because it may arrive late.
 func (e *engine) mayPlace(ctx context.Context, t *token) bool {
 	if !e.carrier.sure() {
 		return false
@@ -141,8 +142,8 @@ func (m *minter) place(ctx context.Context, batch []planned, out *minted) error 
 	return nil
 }
 
-// revokeAll ends all tokens of tenants who were given a placeholder. The gateways notice
-// and mint.
+// revokeAll ends all tokens of tenants that got a placeholder. The gateways notice that and
+// mint new ones.
 func (m *minter) revokeAll(ctx context.Context, batch []*token, out *ended) error {
 	accounts := make([]int64, len(batch))
 	for i, t := range batch {
@@ -156,16 +157,15 @@ func (m *minter) revokeAll(ctx context.Context, batch []*token, out *ended) erro
 	return nil
 }
 
-// abandon ends a pass that no other tenant is to be served by. Who was given a
-// placeholder is on record.
+// abandon ends a pass early. The ledger knows which tenants got a placeholder.
 func (e *engine) abandon(ctx context.Context) {
 	e.hand.drain()
 	e.results.ends = ends{}
 	e.recordRest(ctx)
 }
 
-// delivery is what the ledger is to know of a token that was delivered now. A placeholder
-// that was pushed a short time ago may still arrive after it.
+// delivery is the ledger's entry for a token that was delivered now. A placeholder that was
+// pushed shortly before may still arrive after it.
 func (e *engine) delivery(t *token, now time.Time) ledger.Delivery {
 	if t.placeholder {
 		return ledger.Delivery{At: now, Placeholder: now}

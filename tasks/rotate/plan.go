@@ -13,8 +13,8 @@ import (
 const (
 	// pageSize is how many tenants are read at a time.
 	pageSize = 2000
-	// rowAge is how long a row is good for: its owner may be deleted, and Porta
-	// refuses a token that belongs to nobody.
+	// rowAge is how long a row may be used after it was read. Its owner may be deleted
+	// meanwhile, and Porta refuses a token without an owner.
 	rowAge = 30 * time.Second
 )
 
@@ -79,8 +79,8 @@ func (p *plan) missing(ctx context.Context) error {
 	return nil
 }
 
-// next hands out up to n tenants that are due, none at the end, and counts into
-// t the others that it meets.
+// next hands out up to n tenants that are due, and none at the end. It counts the others
+// that it meets into t.
 func (p *plan) next(ctx context.Context, n int, t *tally) ([]planned, error) {
 	batch, err := p.nextAgain(ctx, n, t)
 	if err != nil {
@@ -106,13 +106,13 @@ func (p *plan) next(ctx context.Context, n int, t *tally) ([]planned, error) {
 	return batch, nil
 }
 
-// fill sees to it that there is a page of fresh rows; false is the end of the list.
+// fill reads a page if there is none with fresh rows. It returns false at the list's end.
 func (p *plan) fill(ctx context.Context) (bool, error) {
 	if len(p.page) > 0 && p.o.Now().Sub(p.readAt) > rowAge {
 		p.page = nil
 		p.source.rewind()
 	}
-	for len(p.page) == 0 { // it may be that all on a page were deleted meanwhile
+	for len(p.page) == 0 { // all tenants of a page may have been deleted meanwhile
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
@@ -142,8 +142,8 @@ func (p *plan) read(ctx context.Context) error {
 	return err
 }
 
-// decide says what to do for each tenant of a page. It looks up the owners only of
-// those for whom there is something to do.
+// decide makes the verdict on each tenant of a page. It looks up owners only for tenants
+// that may be due.
 func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([]planned, error) {
 	ids := make([]int64, len(tenants))
 	for i, tenant := range tenants {

@@ -28,14 +28,13 @@ func (e *engine) count(ctx context.Context) {
 	e.async(func() (err error) {
 		n, err = e.o.Tenants.Count(ctx)
 		return err
-	}, func(error) { // without it only the end of the run is not known in advance
+	}, func(error) { // without the number, the run's length is not known in advance
 		e.work.counting = false
 		e.tally.total = n
 	})
 }
 
-// showProgress tells who follows the run how far it is, and every now and then
-// the log.
+// showProgress reports how far the run is, and logs that from time to time.
 func (e *engine) showProgress(now time.Time) {
 	p := &e.progress
 	done, failing := e.tally.tenants(), e.tally.failed+e.hand.failing()
@@ -45,7 +44,7 @@ func (e *engine) showProgress(now time.Time) {
 		return
 	}
 	if e.zync.troubled() || !e.work.trouble.since.IsZero() {
-		p.said = now // there is none, and the log says why
+		p.said = now // there is no progress, and the log says why
 		return
 	}
 	rate := float64(done-p.done) / now.Sub(p.said).Seconds()

@@ -57,9 +57,8 @@ func (e *engine) push(ctx context.Context, t *token) (p pushed) {
 	return p
 }
 
-// lookFor asks MySQL for a token that has waited in hand, or that was written by a
-// writer that was lost since: the tenant's owner may have been deleted, and a
-// failover may have lost the token.
+// lookFor asks MySQL for a token that has waited in hand, or whose writer was lost since.
+// The tenant's owner may have been deleted, or a failover may have lost the token.
 func (e *engine) lookFor(ctx context.Context, t *token) (p pushed) {
 	lost := t.epoch != int(e.results.recent.epoch.Load())
 	if !lost && time.Since(t.born) < rowAge {

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// restartGrace is for how long no gateway may be alive before placeholders are
-	// replaced: a gateway that is restarted comes back.
+	// restartGrace is how long all gateways may be away before placeholders are replaced.
+	// A restart takes less time.
 	restartGrace = 2 * time.Minute
-	// mostChosen is for how many tenants a recall is a run for them alone. More are found
-	// by a walk through all.
+	// mostChosen is the largest number of tenants for which a recall is a run for these
+	// tenants only. For more, it walks through all tenants.
 	mostChosen = 1000
 )
 
-// recall is what is known of placeholders from one look to the next. Rotations that
-// belong together share it.
+// recall is what is known about placeholders from one look to the next. Related rotations
+// share it.
 type recall struct {
 	mu    sync.Mutex
 	away  time.Time // since when no gateway was seen alive; zero while one is
@@ -27,7 +27,7 @@ type recall struct {
 	only  []int64   // the tenants to recall; nil for everyone
 }
 
-// gone tells whether no gateway has been alive for the grace, and whether everyone was
+// gone tells whether no gateway has been alive for restartGrace, and whether everyone was
 // given a token since.
 func (c *recall) gone(alive bool, placeholders int) (gone, given bool) {
 	c.mu.Lock()
@@ -49,8 +49,8 @@ func (c *recall) gave() {
 	c.given = true
 }
 
-// gaveAll notes that everyone was given a token, without exception. Redis may have lost
-// who was given a placeholder, so that it knows of none means less.
+// gaveAll notes that every tenant was given a token. Only this clears out: Redis may have lost
+// its placeholders, so an empty list there proves nothing.
 func (c *recall) gaveAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,9 +70,9 @@ func (c *recall) chosen() []int64 {
 	return c.only
 }
 
-// Recall returns a rotation that gives a live token to those whom the last [Stranded] has
-// found: a few tenants with a placeholder, or all of them and whoever was not served in the
-// window.
+// Recall returns a rotation that gives live tokens to the tenants that the last call of
+// [Rotation.Stranded] found. These are some tenants with a placeholder, or all of them and all
+// that were not served in the window.
 func (r *Rotation) Recall() tasks.Task {
 	o := r.o
 	o.Placeholder, o.Only = false, r.recall.chosen()

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// A delivery is looked for again, should the writer be lost, for lookBack, and
-	// the last mostRecent of them.
+	// If the writer is lost, the deliveries of the last lookBack are looked for in MySQL,
+	// mostRecent at most.
 	lookBack   = time.Minute
 	mostRecent = 1000
-	// looksForRecent is how often a look that fails is tried.
+	// looksForRecent is how many looks in a row may fail before the run stops looking.
 	looksForRecent = 5
 )
 
-// recent are the last tokens that were delivered. If the writer is lost, MySQL may
-// have failed over to a replica that never saw them.
+// recent are the last tokens that were delivered. If the writer is lost, MySQL may have
+// failed over to a replica that does not have them.
 type recent struct {
 	epoch  atomic.Int64 // of the writer that is open, or was last
 	tokens []recentToken
@@ -51,7 +51,7 @@ func (r *recent) keep(tokens ...recentToken) {
 	r.tokens = append(r.tokens, tokens...)
 }
 
-// doubt makes the deliveries of the last time unsure.
+// doubt marks the recent deliveries as unsure.
 func (r *recent) doubt(now time.Time) {
 	for _, t := range r.tokens {
 		if now.Sub(t.at) <= lookBack {
@@ -61,7 +61,7 @@ func (r *recent) doubt(now time.Time) {
 	r.tokens, r.failed = nil, 0
 }
 
-// searched is true while a look is to come.
+// searched is true while deliveries must still be looked for.
 func (r *recent) searched() bool { return len(r.unsure) > 0 && r.failed < looksForRecent }
 
 // all are the last deliveries, sure or not.
@@ -81,8 +81,8 @@ func (e *engine) writerOpened() {
 	}
 }
 
-// lookForRecent looks for the deliveries that MySQL may have lost, and has the lost ones
-// minted anew.
+// lookForRecent looks for deliveries that MySQL may have lost, and mints new tokens for the
+// lost ones.
 func (e *engine) lookForRecent(ctx context.Context, now time.Time) {
 	r := &e.results.recent
 	if e.work.searching || !r.due(now) {
@@ -115,7 +115,8 @@ func (e *engine) lookForRecent(ctx context.Context, now time.Time) {
 	})
 }
 
-// remint has the tenants minted for anew whose tokens are missing, by index.
+// remint mints new tokens for the tenants whose tokens are missing. missing has their
+// indices in sought.
 func (e *engine) remint(sought []recentToken, missing []int) {
 	for i, t := range sought {
 		if len(missing) > 0 && missing[0] == i {

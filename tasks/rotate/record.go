@@ -34,8 +34,7 @@ func (e *engine) startNote(ctx context.Context, now time.Time) {
 // lastTries is how often a run tries to record its end, with pauses between.
 const lastTries = 5
 
-// recordRest records what is left, and tries again if MySQL or Redis restart just
-// now.
+// recordRest records what is left. It tries again, because MySQL or Redis may be restarting.
 func (e *engine) recordRest(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	var noteErr, endErr error
@@ -71,8 +70,8 @@ func (e *engine) recordRest(ctx context.Context) {
 	}
 }
 
-// reached is the tenant behind which the next run begins: the first that was not
-// tried comes after it. Zero is the beginning.
+// reached is the tenant after which the next run begins. The first tenant that was not tried
+// comes after it. Zero is the beginning.
 func (e *engine) reached() int64 {
 	switch {
 	case e.end.place != 0:

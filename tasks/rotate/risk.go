@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// logAtRisk names the tenants whose token at Zync has passed half its life without
-// a successor, with how long it still lives. A placeholder has no life.
+// logAtRisk logs the tenants whose token at Zync has passed half its life and was not
+// replaced, with the time until it expires. A placeholder does not expire.
 func (t *tally) logAtRisk(log *slog.Logger, now time.Time, ttl time.Duration) {
 	risky := now.Add(-ttl / 2)
 	n := t.lagging.before(risky)

@@ -22,16 +22,16 @@ const (
 	aboutStrays    = "strays"
 )
 
-// said keeps the log from repeating itself with each run. A state is a warning when it
-// is new. A later process, such as cron's next run, repeats it once as information.
+// said prevents that each run logs the same state. A new state is a warning. A later process,
+// such as cron's next run, repeats it once as information.
 type said struct {
 	store Said              // nil remembers in this process only
 	last  map[string]string // by topic
 }
 
-// changed tells whether to log a state, and at which level. Empty text stands for a
-// state that needs no line. A run that did not reach everyone knows the state in part
-// only, so it is no change.
+// changed tells whether to log a state, and at which level. An empty text needs no line. A
+// run that did not reach everyone knows only a part of the state, so that counts as no
+// change.
 func (s *said) changed(ctx context.Context, topic, now string, everyone bool) (level slog.Level, say bool) {
 	before, here := s.last[topic]
 	if here && before == now {
@@ -66,8 +66,8 @@ func (r *Rotation) logOwnerless(ctx context.Context, run tasks.Run, t *tally, ev
 	}
 }
 
-// ownerlessText is the same for the same tenants. Beyond a hundred, which of them are
-// named depends on where a run begins, so only their number counts.
+// ownerlessText is the same for the same tenants. Of more than a hundred, it has only the
+// number, because the named ones depend on where the run begins.
 func ownerlessText(n int, ids []int64) string {
 	switch n {
 	case 0:

@@ -6,7 +6,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/zync"
 )
 
-// settle decides what follows from a push.
+// settle acts on the result of a push.
 func (e *engine) settle(p pushed) {
 	t := p.token
 	again := t.triedAgain()
@@ -48,8 +48,8 @@ func (e *engine) settle(p pushed) {
 	}
 }
 
-// pushEnded notes that a worker is free again, and what time it spent on a tenant
-// in trouble.
+// pushEnded notes that a worker is free again, and the time that it spent on a failing
+// tenant.
 func (e *engine) pushEnded(p pushed, again bool) {
 	if !again {
 		e.work.fresh--
@@ -91,7 +91,7 @@ func (e *engine) delivered(t *token) {
 	}
 }
 
-// again has a tenant minted for anew.
+// again makes the minter mint for a tenant once more.
 func (e *engine) again(p planned) {
 	e.work.remint = append(e.work.remint, p)
 	e.exhausted(false)

@@ -51,7 +51,7 @@ func (e *everyone) read(ctx context.Context) ([]db.Tenant, error) {
 	}
 }
 
-// upToBegun cuts from a page, once the walk has begun anew, what it read before.
+// upToBegun removes from a page the tenants that the walk has read before it began anew.
 func (e *everyone) upToBegun(page []db.Tenant) []db.Tenant {
 	if !e.wrapped {
 		return page

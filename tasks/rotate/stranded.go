@@ -9,12 +9,12 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// Stranded says why tenants for whom Zync may hold a placeholder need live tokens now;
-// it is empty if none do. It is to be asked once a minute, also by a standby, which then
-// knows when a gateway was last alive.
+// Stranded says why tenants for which Zync may hold a placeholder need live tokens now. It is
+// empty if none do. Leader and standbys call it once a minute, so that each knows when a
+// gateway was last alive.
 //
-// Once no gateway is alive, whoever is not known to have been given a token in this
-// window counts, too: Redis may have lost who was given a placeholder.
+// Once no gateway is alive, tenants without a recorded token in this window count, too: Redis
+// may have lost its placeholders.
 func (r *Rotation) Stranded(ctx context.Context) (why string, err error) {
 	if r.o.Placeholders == nil {
 		return "", nil
@@ -88,7 +88,7 @@ func (r *Rotation) recallable(ctx context.Context) (owned []int64, err error) {
 	return owned, r.o.Placeholders.ForgetPlaceholders(ctx, deleted)
 }
 
-// noteRecall notes what a run's end says of placeholders.
+// noteRecall notes what a run's result says about placeholders.
 func (r *Rotation) noteRecall(ctx context.Context, what pass, result tasks.Result) {
 	everyone := result.Complete && !result.Chosen
 	if what.recalls && everyone && result.Failed == 0 {
@@ -110,8 +110,7 @@ func (r *Rotation) MayBeOut() bool {
 	return r.o.Placeholder || r.recall.out
 }
 
-// unmarked leaves out the tenants for whom Zync may hold a placeholder: no token of
-// theirs is missed.
+// unmarked leaves out the tenants for which Zync may hold a placeholder. They need no token.
 func (r *Rotation) unmarked(ctx context.Context, ids []int64) ([]int64, error) {
 	if r.o.Placeholders == nil || len(ids) == 0 {
 		return ids, nil

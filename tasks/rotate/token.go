@@ -60,11 +60,11 @@ func newToken(p planned) *token {
 	}
 }
 
-// triedAgain is true for a push that says nothing of Zync if it fails.
+// triedAgain is true for a push whose failure says nothing about Zync.
 func (t *token) triedAgain() bool { return t.repeat || t.confirm || t.tries > 0 }
 
-// forgiveTries has the tries of a token begin anew after its first, which has told
-// what there is to tell of Zync.
+// forgiveTries resets a token's tries, except the first one: a token has only one first try,
+// which counts for or against Zync.
 func (t *token) forgiveTries() {
 	t.tries = min(t.tries, 1)
 	if t.repeat {

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// trialTenants is how many tenants' tokens are tried before a run goes on
-	// without having learned anything.
+	// trialTenants is how many tenants' tokens are tried without a result before the run
+	// goes on.
 	trialTenants = 3
 	// trialLasts is how long a refused token is tried again: Porta may read a replica
 	// that lags.
 	trialLasts = 10 * time.Second
 )
 
-// trial is the try of a run's first tokens on Porta. Nothing is pushed before it has
-// ended, so that tokens which Porta does not take never replace those that it does.
+// trial is the test of a run's first tokens on Porta. Nothing is pushed before it has ended,
+// so that tokens that Porta refuses never replace working ones.
 type trial struct {
 	left   int   // tenants to try; zero once the trial has ended
 	atWork bool  // a token is being tried
@@ -53,7 +53,7 @@ func (e *engine) canaryMinted(ctx context.Context, tokens []*token, asked int, e
 	}
 }
 
-// trialShowedNothing says that the run goes on without having tried a token.
+// trialShowedNothing logs that the run goes on without a test.
 func (e *engine) trialShowedNothing() {
 	switch {
 	case e.end.stopping:
@@ -92,8 +92,8 @@ func (e *engine) try(ctx context.Context, t *token) {
 	})
 }
 
-// tryOnPorta uses a token once. A refusal counts if it lasts, and if the token is
-// there in MySQL.
+// tryOnPorta uses a token once. A refusal counts only if it lasts, and if MySQL has the
+// token.
 func (e *engine) tryOnPorta(ctx context.Context, t *token) error {
 	began := time.Now()
 	for {

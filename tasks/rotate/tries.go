@@ -1,17 +1,15 @@
 package rotate
 
-import (
-	"time"
-)
+import "time"
 
 const (
-	// tries is how many pushes a tenant has in one run of the daemon, and triesWithin
-	// how long after the first. One that failed in an earlier run has one.
+	// tries is how many pushes a tenant has in one run of the daemon, within triesWithin
+	// of the first. A tenant that failed in an earlier run has one.
 	tries       = 3
 	triesWithin = 45 * time.Second
 )
 
-// tryLater has a token wait for another try, or gives its tenant up.
+// tryLater makes a token wait for another try, or gives its tenant up.
 func (e *engine) tryLater(p pushed, again bool) {
 	t, now := p.token, time.Now()
 	t.slow = p.answer.Slow
@@ -38,12 +36,12 @@ func (e *engine) tryLater(p pushed, again bool) {
 	}
 	t.notBefore = now.Add(max(backOff(t.tries), p.answer.RetryAfter))
 	if t.slow && t.limit > 0 && t.tries == 1 && !t.repeat {
-		t.notBefore = now // it was given up early, to be waited for longer later
+		t.notBefore = now // the first try had a short limit; the next one has the whole time-out
 	}
 	e.hand.putBack(t)
 }
 
-// hadItsTries is true if a token is not to be pushed again in this run.
+// hadItsTries is true if a token must not be pushed again in this run.
 func (e *engine) hadItsTries(t *token, now time.Time) bool {
 	within := triesWithin
 	if e.o.RetryFor > 0 {
@@ -79,8 +77,8 @@ func (e *engine) giveUpOn(t *token) {
 	}
 }
 
-// refused gives up a tenant whose token was refused. Nobody holds the token unless
-// an earlier push of it may have arrived.
+// refused gives up a tenant whose token was refused. The token is deleted unless an earlier
+// push of it may have arrived.
 func (e *engine) refused(t *token, wasSent bool) {
 	if t.confirm {
 		e.tally.unrevoked = append(e.tally.unrevoked, t.tenant.ID)
@@ -98,10 +96,10 @@ func (e *engine) failed(p planned, t *token, reason string) {
 	e.results.notes.fail(p.tenant.ID, reason)
 	e.mint.memory.fail(p, t, e.run.Window.Start, reason)
 	e.tally.fail(p, reason)
-	if e.o.Revoke { // each of them: a leaked token of theirs still works
+	if e.o.Revoke { // one line for each tenant: a leaked token of it still works
 		e.run.Log.Error("tenant not served, its older tokens are NOT revoked; run it again with --tenant",
 			"tenant_id", p.tenant.ID, "err", reason)
 		return
 	}
-	e.run.Log.Debug("tenant not served", "tenant_id", p.tenant.ID, "err", reason) // the run's end says it of all
+	e.run.Log.Debug("tenant not served", "tenant_id", p.tenant.ID, "err", reason) // the run's end logs them together
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// startLook asks a Zync in trouble whether it is up, and repeats in the log that it
-// is in trouble.
+// startLook asks a Zync in trouble whether it is up. It logs from time to time that the
+// trouble lasts.
 func (e *engine) startLook(ctx context.Context, now time.Time) {
 	h := e.zync
 	if !h.mayLook(now) || e.work.looking || e.end.stopping {
@@ -30,7 +30,7 @@ func (e *engine) startLook(ctx context.Context, now time.Time) {
 	})
 }
 
-// sayEvery is how often the log repeats what lasts.
+// sayEvery is how often the log repeats a lasting problem.
 const sayEvery = time.Minute
 
 // zyncAnswered notes that Zync works.
@@ -43,15 +43,15 @@ func (e *engine) zyncAnswered() {
 	e.run.Log.Info("zync is back; going on", "tokens_in_hand", e.hand.len())
 }
 
-// zyncFails is true while what fails is Zync, and no tenant's tries count. While
-// /status/live says that it is up and nobody is left whose first try could show more,
-// those in hand may fail alone, and have their tries.
+// zyncFails is true while Zync fails, so that no tenant's tries count. If /status/live says
+// that Zync is up, and no tenant is left for a first try, the tenants in hand may fail alone.
+// Then it is false, and their tries count.
 func (e *engine) zyncFails() bool {
 	return e.zync.troubled() && (!e.zync.alive || !e.noneFresh())
 }
 
-// triesBeginAnew gives the tenants in hand all their tries: until now it was Zync
-// that failed.
+// triesBeginAnew gives the tenants in hand all their tries again, because Zync failed until
+// now.
 func (e *engine) triesBeginAnew() {
 	e.hand.release(time.Now())
 	e.end.exhaustedAt = time.Time{}

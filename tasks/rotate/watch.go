@@ -9,9 +9,9 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
-// watch notices that MySQL has lost tokens that were delivered: a failover to a
-// replica that lagged, a restore, an administrator. While all is well it costs two
-// short statements a look.
+// watch notices when MySQL has lost delivered tokens, by a failover to a replica that lagged,
+// a restore, or an administrator. While nothing is lost, a look costs two short
+// statements.
 type watch struct {
 	server db.Identity // at the last look; one look is at work at a time
 
@@ -37,7 +37,7 @@ func (w *watch) delivered(tokens []recentToken) {
 	}
 }
 
-// sought returns the deliveries to look for: all, or one after the other.
+// sought returns the deliveries to look for: all of them, or the next one.
 func (w *watch) sought(all bool) []recentToken {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,7 +54,7 @@ func (w *watch) suspect() {
 	w.suspects = true
 }
 
-// leave notes that tenants were not served anew.
+// leave notes that tenants were not served again.
 func (w *watch) leave(tenants []int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,8 +81,8 @@ func (w *watch) suspicious() bool {
 	return w.suspects
 }
 
-// compared ends a suspicion, and drops the deliveries that are known to be lost. The
-// caller has been told of those that were not mended.
+// compared ends a suspicion, and drops the deliveries that are lost. The caller knows the
+// tenants that were not mended.
 func (w *watch) compared(gone []int64, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

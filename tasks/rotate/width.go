@@ -3,21 +3,20 @@ package rotate
 import "time"
 
 const (
-	// maxWidth bounds the pushes at a time that are found out.
+	// maxWidth limits the number of pushes at a time that the program may choose.
 	maxWidth = 32
 	// widthSpan is how long latencies are watched for one decision.
 	widthSpan = 500 * time.Millisecond
-	// floorSpan is for how long the least latency that was seen stands for that of
-	// a Zync at rest: one that was moved or grew since must be measured anew.
+	// floorSpan is how long the least latency counts as that of an idle Zync. After that it
+	// is measured again, because Zync may have been moved or have grown.
 	floorSpan = 20 * time.Second
-	// Of the pushes at a time so many are taken to wait in Zync's queue before one
-	// more, or one fewer, is tried.
+	// These are the numbers of pushes that wait in Zync's queue: below the first, one more
+	// at a time is tried; above the second, one fewer.
 	queueLow, queueHigh = 0.6, 1.6
 )
 
-// width is how many pushes are made at a time: a fixed number, or as many as Zync
-// takes without making them wait. Past that point more at a time only add latency,
-// to ours and to Porta's own.
+// width is how many pushes are made at a time: a fixed number, or as many as Zync takes
+// without a queue. More than that only add latency, to our pushes and to Porta's.
 type width struct {
 	n    int
 	auto bool
@@ -47,9 +46,9 @@ func (w *width) most() int {
 	return w.n
 }
 
-// took notes how long a delivery took, and decides where a span has ended. The
-// share of the latency that is not Zync's at rest is time spent in its queue, so
-// that share of the pushes at a time is what waits there.
+// took notes how long a delivery took, and decides when a span has ended. Latency beyond that
+// of an idle Zync is time in its queue. So the same share of the pushes at a time waits
+// there.
 func (w *width) took(d time.Duration, now time.Time) {
 	if !w.auto {
 		return

@@ -1,8 +1,6 @@
 package sim
 
-import (
-	"time"
-)
+import "time"
 
 // Restart ends every connection, and every writer with it.
 func (p *Porta) Restart() {

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// aloneAfter is how long tokens must have been old before a daemon rotates alone. A
-	// restart of Redis, or of all daemons, is no reason. It is at most an eighth of a
-	// token's life.
+	// aloneAfter is how long tokens must have been old before a daemon rotates alone. It is
+	// longer than a restart of Redis or of all daemons, and at most an eighth of a token's
+	// life.
 	aloneAfter = 5 * time.Minute
-	// aloneForSome is the same where less is known: only the tokens of tenants that fail
-	// may be old, or another process leads and no full rotation is on record yet. It is
-	// at most a quarter of a token's life.
+	// aloneForSome is the same for less certain cases: only tokens of failing tenants may be
+	// old, or another process leads and no full rotation is on record yet. It is at most a
+	// quarter of a token's life.
 	aloneForSome = 30 * time.Minute
 )
 
@@ -55,8 +55,7 @@ func (d *Daemon) redisIsBack() {
 	d.alone.redisAway.Store(false)
 }
 
-// redisIsAway logs it, and rotates without Redis if tokens would otherwise pass half
-// their life.
+// redisIsAway logs that Redis is away, and rotates without it if tokens grow old.
 func (d *Daemon) redisIsAway(err error) {
 	if d.alone.redis.since.IsZero() {
 		d.alone.redis = outage{since: time.Now(), said: eachMinute()}
@@ -79,8 +78,8 @@ func (d *Daemon) redisIsAway(err error) {
 	})
 }
 
-// outageBegins has the rotations alone begin anew, unless they are all that has happened
-// since the last outage. Placeholders may have been pushed since.
+// outageBegins makes rotations alone serve everyone again, because placeholders may have been
+// pushed since the last outage. It does not if there were no other rotations since.
 func (d *Daemon) outageBegins() {
 	if d.alone.atWork() || (!d.mayBeOut() && d.alone.noted().After(d.rotate.noted())) {
 		return
@@ -94,9 +93,8 @@ func (d *Daemon) outageBegins() {
 // mayBeOut is true if Zync may hold placeholders.
 func (d *Daemon) mayBeOut() bool { return d.o.Tokens != nil && d.o.Tokens.MayBeOut() }
 
-// helpOut rotates alone while Redis answers, if tokens have passed half their life
-// nevertheless: the leader can't serve them, or nobody who rotates has the lease. It
-// returns whether it does.
+// helpOut rotates alone if tokens grow old though Redis answers: the leader can't serve them,
+// or the lease's holder does not rotate. It returns true if it does.
 func (d *Daemon) helpOut(ctx context.Context) bool {
 	if !d.growOldUnserved() {
 		return false
@@ -111,9 +109,10 @@ func (d *Daemon) helpOut(ctx context.Context) bool {
 	return true
 }
 
-// growOldUnserved waits longer if no full rotation is known of, since the first one may
-// be under way. In each window it waits for the leader first. If clocks differ, and the
-// last rotation seems to be still to come, it counts from when this process learned of it.
+// growOldUnserved is [Daemon.growOld] for a time when Redis answers. It waits longer if no
+// full rotation is on record, because the first one may be at work. In each window it waits
+// for the leader first. If clocks differ and the last rotation has a future time, it counts
+// from when this process learned of that rotation.
 func (d *Daemon) growOldUnserved() bool {
 	patience := d.patience(aloneAfter, 8)
 	switch complete, _ := d.rotate.last(); {
@@ -139,10 +138,10 @@ func (d *Daemon) goAlone(args ...any) {
 	}
 }
 
-// growOld judges whether the time has come to rotate alone, whatever the reason. It has
-// come if tokens have been old for a time. What interrupts Redis's silence does not make
-// tokens younger, so only a full rotation ends that time. A process that has rotated
-// alone goes on until another rotation is on record.
+// growOld is true if it is time to rotate alone: tokens have been old for longer than
+// patience. Only a full rotation ends that time, because a short answer from Redis makes no
+// token younger. A process that has rotated alone goes on until another rotation is on
+// record.
 func (d *Daemon) growOld(patience time.Duration) bool {
 	if d.alone.noted().After(d.rotate.noted()) {
 		return true
@@ -157,13 +156,13 @@ func (d *Daemon) growOld(patience time.Duration) bool {
 	return time.Since(d.alone.aging.since) >= patience
 }
 
-// patience is at most a part of a token's life.
+// patience is the usual time, or a part of a token's life if that is shorter.
 func (d *Daemon) patience(usual, part time.Duration) time.Duration {
 	return min(usual, d.o.TokenTTL/part)
 }
 
-// old is true if a token that was minted then has passed half its life. A time that is
-// not known, or not yet, counts as old.
+// old is true if a token that was minted then has passed half its life. An unknown or future
+// time counts as old.
 func (d *Daemon) old(minted time.Time) bool {
 	age := d.o.Now().Sub(minted)
 	return minted.IsZero() || age < 0 || age >= d.o.TokenTTL/2

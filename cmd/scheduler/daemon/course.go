@@ -26,8 +26,8 @@ const (
 	partialRetries    = 5
 )
 
-// course is what the runs of a job have come to, and when the next one is due. It is
-// told the time: wall says in which window, and clock, which nobody sets, for how long.
+// course is the results of a job's runs, and when the next run is due. It gets the time as
+// two arguments: wall, for windows, and the monotonic clock, for durations.
 type course struct {
 	served   time.Time // start of the last window that needs no further run
 	window   time.Time // start of the window of the last run; zero before the first
@@ -93,7 +93,7 @@ func (c *course) ended(window tasks.Window, report tasks.Report, began, clock ti
 	}
 }
 
-// retry doubles with each failure; half of it is chance.
+// retry doubles with each failure. Half of it is random.
 func retry(failures int) time.Duration {
 	wait := longestRetry
 	if failures <= 4 {
@@ -102,7 +102,7 @@ func retry(failures int) time.Duration {
 	return wait/2 + rand.N(wait/2)
 }
 
-// partialRetry doubles with each run; a tenth of it is chance.
+// partialRetry doubles with each run. A tenth of it is random.
 func partialRetry(partials int) time.Duration {
 	wait := firstPartialRetry << (partials - 1)
 	return wait + rand.N(wait/10)

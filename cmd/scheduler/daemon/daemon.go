@@ -16,11 +16,11 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// Beat is how often the loop looks what is to be done: a standby tries to take the
-// leadership, and a leader starts what cron missed.
+// Beat is how often the loop acts: a standby tries to take the leadership, and a leader
+// starts what cron missed.
 const Beat = time.Second
 
-// Record is what is known of earlier runs, in any process; see [ledger.Ledger].
+// Record knows the earlier runs of any process; see [ledger.Ledger].
 type Record interface {
 	Tasks(ctx context.Context, names ...string) (map[string]ledger.Task, error)
 }
@@ -122,8 +122,8 @@ func (d *Daemon) Run(ctx context.Context, drain <-chan struct{}) {
 	}
 }
 
-// standBy asks once a minute how the leader does, so this process knows how old the
-// tokens are. If they grow old, it rotates alone.
+// standBy reads once a minute when the last full rotation was, so that this process knows how
+// old the tokens are. If they grow old, it rotates alone.
 func (d *Daemon) standBy(ctx context.Context) {
 	d.standing.Do(func() { d.o.Log.Info("standing by: another process leads") })
 	if time.Since(d.asked) >= max(time.Minute, d.o.Beat) {
@@ -138,7 +138,7 @@ func (d *Daemon) standBy(ctx context.Context) {
 	d.become(role)
 }
 
-// watchPlaceholders has a standby know when a gateway was last alive: it may lead later.
+// watchPlaceholders notes when a gateway was last alive, because a standby may lead later.
 func (d *Daemon) watchPlaceholders(ctx context.Context) {
 	if d.o.Tokens == nil {
 		return

@@ -33,7 +33,7 @@ func newGauges(registry prometheus.Registerer) gauges {
 	return g
 }
 
-// rotatesAlone shows it of a leader, whose rotations reach nobody.
+// rotatesAlone shows that a leader rotates alone, because its own rotations reach nobody.
 func (g gauges) rotatesAlone(does bool) { set(g.alone, does) }
 
 func (g gauges) show(role string) {

@@ -2,8 +2,8 @@ package daemon
 
 import "time"
 
-// hungFor is how long a daemon goes on after a run was abandoned, so that a health check
-// sees it. It does nothing meanwhile.
+// hungFor is how long a daemon waits after a run was abandoned, so that a health check sees
+// it. It does nothing meanwhile.
 const hungFor = time.Minute
 
 // Hung is true if a run makes no step and does not end. It may still hold the writer's

@@ -13,8 +13,8 @@ import (
 	"github.com/token-scheduler/token-scheduler/tasks"
 )
 
-// job is a task on its schedule. Cron fires it, and the daemon's loop starts what is
-// due besides: what cron missed, and what is tried again.
+// job is a task on its schedule. Cron fires it. The daemon's loop starts it, too, if cron
+// missed a firing or a retry is due.
 type job struct {
 	Job
 	log *slog.Logger
@@ -37,7 +37,7 @@ func newJob(of Job, now func() time.Time) *job {
 
 func eachMinute() *rate.Sometimes { return &rate.Sometimes{Interval: time.Minute} }
 
-// begin begins a leadership, and returns what runs the job unless it runs already.
+// begin begins a leadership. It returns a function that runs the job unless it runs already.
 // served is the start of the last window that needs no run; if it is zero, the current
 // window is served at once.
 func (j *job) begin(ctx context.Context, drain <-chan struct{}, served time.Time) cron.Job {
@@ -59,8 +59,8 @@ func (j *job) due() bool {
 	return !j.running && j.course.due(j.windowAt(now), now, time.Now())
 }
 
-// windowAt returns the window that a time lies in. Each beat asks for it, and a
-// schedule that seldom fires takes a while to say.
+// windowAt returns the window of a time. It keeps the last one, because each beat asks for
+// it and a schedule that seldom fires is slow to compute.
 func (j *job) windowAt(now time.Time) tasks.Window {
 	if now.Before(j.window.Start) || !now.Before(j.window.End) {
 		j.window = j.Schedule.Window(now)
@@ -138,7 +138,7 @@ func (j *job) countSkipped() {
 	}
 }
 
-// cronLogger hears of skipped firings and of panics.
+// cronLogger notes skipped firings and logs panics.
 type cronLogger struct {
 	log     *slog.Logger
 	skipped func()

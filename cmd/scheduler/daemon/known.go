@@ -13,22 +13,21 @@ func (j *job) atWork() bool {
 	return j.running
 }
 
-// hangs is true from when a run was abandoned.
+// hangs is true after a run was abandoned.
 func (j *job) hangs() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.hung
 }
 
-// abandoned notes the same of a run that was started otherwise.
+// abandoned notes that a run besides the schedule's was abandoned.
 func (j *job) abandoned() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.hung = true
 }
 
-// last is when the last run is known to have begun that reached everyone, and the last
-// one that did so without failures.
+// last is when the last run that reached everyone began, and the last one without failures.
 func (j *job) last() (complete, success time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -41,16 +40,16 @@ func (j *job) lastTally() tally {
 	return j.tallied
 }
 
-// noted is when this process learned of the last run that reached everyone, by a clock
-// that nobody sets.
+// noted is when this process learned of the last run that reached everyone, by the monotonic
+// clock.
 func (j *job) noted() time.Time {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.course.noted
 }
 
-// known notes what any process recorded of the last runs. A time that is still to come
-// was recorded by a wrong clock, and any other takes its place.
+// known notes the record of the last runs of any process. A future time comes from a wrong
+// clock, so any other time replaces it.
 func (j *job) known(last ledger.Task) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -74,7 +73,7 @@ func (j *job) reached() {
 	j.course.nobodySince = time.Time{}
 }
 
-// nobodyFor is for how long runs have reached nobody; zero while one is at work.
+// nobodyFor is how long runs have reached nobody. It is zero while one is at work.
 func (j *job) nobodyFor() time.Duration {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// stepAsideAfter is for how long a leader's rotations may reach nobody. Then a
-	// standby may try, whose clock or network may be better.
+	// stepAsideAfter is how long a leader's rotations may reach nobody. Then a standby may
+	// try, because its clock or network may be better.
 	stepAsideAfter = 15 * time.Minute
-	// standAside is for how many beats a leader that stepped aside leaves the lead to
-	// others.
+	// standAside is how many beats a leader that stepped aside waits before it tries to
+	// lead again.
 	standAside = 30
 	// asideGrace is how long work may take to finish when its leader steps aside.
 	asideGrace = time.Minute
@@ -78,7 +78,7 @@ func (d *Daemon) watch(ctx context.Context, t *term, drain <-chan struct{}) (asi
 	}
 }
 
-// finish tells the work to come to its end, and beats until it has.
+// finish tells the work to end, and beats until it has.
 func (d *Daemon) finish(t *term, aside bool) {
 	close(t.drain)
 	if aside {

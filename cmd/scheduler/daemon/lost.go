@@ -19,17 +19,16 @@ const (
 	lookTime = 5 * time.Minute
 )
 
-// Tokens notices that MySQL has lost tokens which were delivered; see
-// [rotate.Rotation.Lost].
+// Tokens notices when MySQL has lost delivered tokens; see [rotate.Rotation.Lost].
 type Tokens interface {
 	Lost(ctx context.Context) (tenants []int64, err error)
-	// Mend returns a task that serves these tenants anew.
+	// Mend returns a task that serves these tenants again.
 	Mend(tenants []int64) tasks.Task
-	// Unmended has the next look name these tenants again unless they are served
+	// Unmended makes the next look return these tenants again unless they are served
 	// meanwhile.
 	Unmended(tenants []int64)
-	// Stranded says why tenants for whom Zync holds a placeholder need live tokens now, and
-	// Recall returns a task that gives them some.
+	// Stranded says why tenants for which Zync holds a placeholder need live tokens now.
+	// Recall returns a task that gives them tokens.
 	Stranded(ctx context.Context) (why string, err error)
 	Recall() tasks.Task
 	// MayBeOut tells whether Zync may hold placeholders, as far as this process knows.
@@ -46,9 +45,9 @@ type lookout struct {
 	mended       []int64 // the tenants of the last mend
 }
 
-// again is when a run besides the schedule's is due again that has failed for some
-// tenants: after 1, 2, 4, 8, 16 minutes, and then each 16 minutes. It must not use up
-// the tokens that may be minted for a tenant in a window.
+// again is when a run besides the schedule's is tried again after it failed for some tenants:
+// after 1, 2, 4, 8, 16 minutes, and then each 16 minutes. Without these pauses it would use
+// up the tokens that may be minted for a tenant in a window.
 type again struct {
 	at    time.Time
 	times int // that it has failed, in a row
@@ -70,7 +69,7 @@ func (a *again) waits() bool { return time.Now().Before(a.at) }
 // atWork is true during a look and the runs that it begins.
 func (l *lookout) atWork() bool { return l.ended != nil && !closed(l.ended) }
 
-// lookForLost looks for lost tokens if it is time to, beside the loop.
+// lookForLost looks for lost tokens beside the loop, once in lookEvery.
 func (d *Daemon) lookForLost(t *term) {
 	l := &d.lookout
 	if d.o.Tokens == nil || d.rotate.atWork() || time.Since(l.at) < lookEvery || l.atWork() {
@@ -89,8 +88,8 @@ func (d *Daemon) lookForLost(t *term) {
 	})
 }
 
-// recallStranded gives live tokens to tenants for whom Zync holds a placeholder that no
-// gateway replaces any more.
+// recallStranded gives live tokens to tenants whose placeholders no gateway replaces any
+// more.
 func (d *Daemon) recallStranded(t *term) error {
 	l := &d.lookout
 	ctx, cancel := context.WithTimeout(t.ctx, lookTime)
@@ -128,7 +127,7 @@ func (d *Daemon) mendLost(t *term) error {
 	return nil
 }
 
-// runBeside runs a rotation that the schedule does not know of.
+// runBeside runs a rotation besides the schedule's.
 func (d *Daemon) runBeside(t *term, task tasks.Task) tasks.Report {
 	report := d.rotate.Runner.Run(t.ctx, task, d.rotate.Schedule.Window(d.o.Now()), t.drain)
 	if report.Result.Done > 0 {

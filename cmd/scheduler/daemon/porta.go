@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// askWhoseEvery is how often a daemon asks whose leases and ledger are.
+	// askWhoseEvery is how often a daemon asks which Porta owns leases and ledger.
 	askWhoseEvery = time.Minute
-	// askWhoseAgain is the same while they are another Porta's.
+	// askWhoseAgain is the same while another Porta owns them.
 	askWhoseAgain = 10 * time.Second
 )
 
-// porta is what a daemon knows of the Porta that leases and ledger belong to.
+// porta is what a daemon knows about the Porta that owns leases and ledger.
 type porta struct {
 	asked time.Time // zero if it must be asked anew
 	err   error     // the answer
@@ -48,7 +48,7 @@ func (d *Daemon) takeLead(ctx context.Context) (tasks.Lease, error) {
 	return lease, nil
 }
 
-// whose returns the error of [Options.Owns], as it was a moment ago.
+// whose returns the error of [Options.Owns], which it keeps for a short time.
 func (d *Daemon) whose(ctx context.Context) error {
 	if d.o.Owns == nil {
 		d.porta.ours.Store(true)
@@ -82,7 +82,7 @@ func (d *Daemon) whose(ctx context.Context) error {
 	return p.err
 }
 
-// refuse does nothing, and says why. Somebody must give one of the two schedulers
+// refuse logs why the daemon does nothing. An operator must give one of the two schedulers
 // another name, or take over. Until then this Porta is not served, also while Redis is
 // away: if it is a copy, its tokens must not replace those of the other one.
 func (d *Daemon) refuse() {

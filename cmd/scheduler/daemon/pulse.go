@@ -8,8 +8,8 @@ import (
 // SilenceLimit is how long the loop may be silent before it counts as stuck.
 const SilenceLimit = 30 * time.Second
 
-// pulse is the sign that the loop goes round. It keeps monotonic time, since the
-// clock may be set.
+// pulse notes when the loop last beat. It uses the monotonic clock, because the wall clock
+// may be set.
 type pulse struct {
 	started time.Time
 	last    atomic.Int64 // nanoseconds since started

@@ -15,15 +15,15 @@ var errGraceOver = errors.New("told to stop, and the shutdown grace has ended")
 // Signals are SIGTERM and SIGINT, caught from [Catch] on.
 type Signals struct{ c chan os.Signal }
 
-// Catch catches the signals that tell the program to stop. Main calls it first, so
-// that a signal which comes early ends the program in order, too.
+// Catch catches the signals that tell the program to stop. Main calls it first, so that an
+// early signal ends the program in order, too.
 func Catch() Signals {
 	s := Signals{make(chan os.Signal, 2)}
 	signal.Notify(s.c, syscall.SIGTERM, syscall.SIGINT)
 	return s
 }
 
-// Default gives the signals their usual effect back, also one that has come already.
+// Default restores the usual effect of the signals, also for one that has come already.
 func (s Signals) Default() {
 	signal.Stop(s.c)
 	select {
@@ -38,12 +38,12 @@ func (s Signals) Default() {
 // Stopping describes how a program ends that is told to stop.
 type Stopping struct {
 	Grace time.Duration // for the work in hand
-	Abort func()        // ends the process; called where it is told to stop twice
+	Abort func()        // ends the process after a second signal
 	Log   *slog.Logger
 }
 
-// Stop turns the signals into two steps. The first signal closes drain: finish the
-// work in hand. After the grace, life ends: break it off. ignore ends the watch.
+// Stop turns the signals into two steps. The first signal closes drain, so that the work in
+// hand is finished. After the grace life ends, which cuts the work off. ignore ends the watch.
 func (s Signals) Stop(ctx context.Context, o Stopping) (life context.Context, drain <-chan struct{}, ignore func()) {
 	life, cancel := context.WithCancelCause(ctx)
 	draining, quit := make(chan struct{}), make(chan struct{})

@@ -6,11 +6,11 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
 
-// tellSystemd tells systemd that the daemon is ready, how it does, and later that it
-// stops, until the returned function is called. Without systemd it does nothing.
+// tellSystemd tells systemd that the daemon is ready, its status, and later that it stops,
+// until the returned function is called. Without systemd it does nothing.
 //
-// If systemd has a watchdog, it is fed while the loop beats. A loop that is stuck
-// starves it, and so does a run that hangs; systemd restarts the program.
+// If systemd has a watchdog, the daemon notifies it while the loop beats. If the loop is stuck
+// or a run hangs, the notifications stop, and systemd restarts the program.
 func (d *Daemon) tellSystemd(drain <-chan struct{}) (end func()) {
 	if !d.notify(systemd.SdNotifyReady) {
 		return func() {}
@@ -50,7 +50,7 @@ func (d *Daemon) keepTelling(feedEvery time.Duration, drain, quit <-chan struct{
 	}
 }
 
-// ticker ticks; never, if there is no interval.
+// ticker ticks at an interval, or never if that is zero.
 func ticker(every time.Duration) (ticks <-chan time.Time, stop func()) {
 	if every <= 0 {
 		return nil, func() {}
