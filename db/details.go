@@ -29,7 +29,7 @@ func (t *Tenants) Details(ctx context.Context, ids []int64) ([]Details, error) {
 	defer cancel()
 	accounts := make([]Details, 0, len(found))
 	known := make([]int64, len(found))
-	users := []int64{0} // IN takes no empty list
+	users := []int64{0} // IN needs a list that is not empty
 	for i, tenant := range found {
 		known[i] = tenant.ID
 		users = append(users, tenant.OwnerID.Int64)

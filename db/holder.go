@@ -14,7 +14,7 @@ import (
 // restart. With the client's address and port, an id means one connection.
 type session struct {
 	ID   int64  `db:"id"`
-	Host string `db:"host"` // with the port; empty where it may not be seen
+	Host string `db:"host"` // with the port; empty if this user may not see it
 }
 
 // holder is a connection that holds a lock, as far as this user may see it. Connections

@@ -18,7 +18,7 @@ const (
 	revokedAtOnce = 50
 	// endedAtOnce is how many tokens one statement ends.
 	endedAtOnce = 1000
-	// spareNone ends tokens, too, that a host whose clock is ahead has made.
+	// spareNone also ends tokens of a host whose clock is ahead.
 	spareNone = -24 * time.Hour
 )
 

@@ -11,7 +11,7 @@ import (
 const maxPorted = 1000
 
 // LockHolder says who holds the lock of a task's writer, and for how long that
-// connection has been silent. It returns "" where the lock is free. A writer at work is
+// connection has been silent. It returns "" if the lock is free. A writer at work is
 // never silent for longer than a third of its lease's life.
 func (i *Inspector) LockHolder(ctx context.Context, task string) (who string, silent time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
@@ -42,7 +42,7 @@ SELECT id FROM accounts WHERE self_domain > '' AND self_domain LIKE '%:%' AND (p
 	return ids, nil
 }
 
-// ErrNoneApproved says that Porta accepts nobody's token: no tenant is approved.
+// ErrNoneApproved means that no tenant is approved, so Porta accepts no token.
 var ErrNoneApproved = errors.New("no tenant is approved")
 
 // Approved returns an approved tenant that Porta can be asked about, the master last.

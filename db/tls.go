@@ -23,7 +23,7 @@ const (
 
 // SSL says how connections to MySQL are encrypted. The zero value means plain text.
 type SSL struct {
-	Mode string // one of the SSL… constants, in any case; empty is SSLVerifyIdentity with a CA, else SSLDisabled
+	Mode string // one of the SSL… constants, in upper or lower case; empty is SSLVerifyIdentity with a CA, and SSLDisabled without
 	CA   string // a PEM file
 	Cert string // a PEM file, with Key
 	Key  string

@@ -14,12 +14,12 @@ const mostReasons = 200
 
 // Ask says which failures are asked for.
 type Ask struct {
-	// Since leaves out older failures: they belong to tenants that are no more. A
+	// Since leaves out older failures: they belong to deleted tenants. A
 	// rotation that reaches everyone renews the others.
 	Since time.Time
 	// Risky is the time of the last delivery before which a tenant is at risk.
 	Risky time.Time
-	// Replaced is true while a gateway is alive. Then no tenant is at risk for whom Zync
+	// Replaced is true while a gateway is alive. Then no tenant is at risk for which Zync
 	// holds a placeholder; otherwise each of them is.
 	Replaced bool
 	Limit    int // of the list
@@ -31,8 +31,8 @@ type Ask struct {
 type Failures struct {
 	Failing, AtRisk int
 	Matching        int // of the failing
-	// Worst are the matching, up to the limit: those first whose token is known to
-	// expire soonest, then those of whose token nothing is known.
+	// Worst are the matching failures, up to the limit. Tenants whose token expires first
+	// come first, and tenants whose token is not known come last.
 	Worst []Failing
 	// Oldest is the earliest mint of a token at Zync that is known; zero if none is.
 	Oldest  time.Time
@@ -135,13 +135,13 @@ func (c *collection) done() Failures {
 	return c.Failures
 }
 
-// Fared is what is known of one tenant.
+// Fared is what is known about one tenant.
 type Fared struct {
 	Delivery Delivery // zero if none is known
 	Failure  *Failing // since the last delivery; nil if there is none
 }
 
-// Tenant returns what is known of one tenant.
+// Tenant returns what is known about one tenant.
 func (l *Ledger) Tenant(ctx context.Context, id int64) (Fared, error) {
 	served, err := l.deliveriesOf(ctx, []int64{id})
 	if err != nil {

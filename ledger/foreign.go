@@ -21,7 +21,7 @@ var ErrForeign = errors.New("another program has written to this key of the ledg
 type ForeignError struct {
 	Key  string
 	Type string // what the key holds, in Redis's word
-	// Aside is where the value was moved to; empty where it was left alone.
+	// Aside is where the value was moved to; empty if it was not moved.
 	Aside string
 }
 
@@ -46,7 +46,7 @@ func (l *Ledger) MoveAside(told func(*ForeignError)) *Ledger {
 }
 
 // asideScript renames KEYS[1] to KEYS[2] unless it has the type ARGV[1]: another
-// process may have renamed it already and begun anew. Where ARGV[2] is 0, it renames
+// process may have renamed it already and begun anew. If ARGV[2] is 0, it renames
 // nothing. It returns the type.
 const asideScript = `
 local kind = redis.call('type', KEYS[1]).ok
@@ -70,7 +70,7 @@ func (l *Ledger) on(ctx context.Context, kind string, call func() error, keys ..
 	return call()
 }
 
-// aside moves what a key holds out of the way, unless that is of the right type.
+// aside renames a key unless its value has the right type.
 func (l *Ledger) aside(ctx context.Context, key, kind string) error {
 	f := &ForeignError{Key: key}
 	target, life := fmt.Sprintf("%s:unusable:%d", key, time.Now().Unix()), int64(0)
@@ -83,7 +83,7 @@ func (l *Ledger) aside(ctx context.Context, key, kind string) error {
 	case err != nil:
 		return fmt.Errorf("%w: %s, which can't be moved aside: %w", ErrForeign, key, err)
 	case f.Type == kind || f.Type == "none":
-		return nil // it is well, by now or another process's doing
+		return nil // it is right, or another process has renamed it
 	case l.told == nil:
 		return f
 	}

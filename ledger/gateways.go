@@ -8,28 +8,28 @@ import (
 )
 
 const (
-	// GatewayEvery is how often a daemon says that its gateway serves.
+	// GatewayEvery is how often a daemon records its gateway.
 	GatewayEvery = 10 * time.Second
-	// gatewayFor is how long after its last word a gateway counts as alive.
+	// gatewayFor is how long a gateway counts as alive after its last entry.
 	gatewayFor = 35 * time.Second
-	// carriedFor is how long a request that a gateway carried shows that Zync uses it.
+	// carriedFor is how long a carried request proves that Zync uses the gateway.
 	carriedFor = 24 * time.Hour
 )
 
-// Gateway is what a daemon says of the gateway that it serves.
+// Gateway is a daemon's entry about its gateway.
 type Gateway struct {
 	By      string    `json:"by"`      // the name of the daemon's process
 	Address string    `json:"address"` // where it listens
 	Since   time.Time `json:"since"`   // when it began to serve
-	Seen    time.Time `json:"seen"`    // its last word
-	// LastRequest is when it last carried a request of Zync's to Porta and back. It is
-	// zero if it has carried none.
+	Seen    time.Time `json:"seen"`    // its last entry
+	// LastRequest is when it last carried one of Zync's requests. It is zero if it has
+	// carried none.
 	LastRequest time.Time `json:"last_request,omitzero"`
 	// Tokens is how many tokens it holds.
 	Tokens int `json:"tokens"`
 }
 
-// Alive tells whether the gateway has said that it serves a short time before now.
+// Alive tells whether the gateway's last entry is recent.
 func (g Gateway) Alive(now time.Time) bool { return near(now, g.Seen, gatewayFor) }
 
 // Carries tells whether Zync reads Porta through this gateway: it is alive, and it has
@@ -38,8 +38,8 @@ func (g Gateway) Carries(now time.Time) bool {
 	return g.Alive(now) && near(now, g.LastRequest, carriedFor)
 }
 
-// near tells whether a time lies before now by at most d. A time ahead of now by more
-// than the clocks of two hosts may differ counts for nothing.
+// near tells whether at is at most d before now. It is false for a time that is ahead by more
+// than the clocks of two hosts may differ.
 func near(now, at time.Time, d time.Duration) bool {
 	return !Believable(at, now).IsZero() && now.Sub(at) <= d
 }
@@ -50,18 +50,18 @@ func (l *Ledger) gatewayRegister() register[Gateway] {
 	return register[Gateway]{Ledger: l, key: l.gateways(), what: "gateway", alive: Gateway.Alive}
 }
 
-// RecordGateway notes that this process serves a gateway. It forgets the gateways that
-// are not alive any more.
+// RecordGateway notes that this process runs a gateway. It removes gateways that are not
+// alive any more.
 func (l *Ledger) RecordGateway(ctx context.Context, g Gateway, now time.Time) error {
 	g.By, g.Seen = l.by, now
 	return l.gatewayRegister().record(ctx, g, now)
 }
 
-// RemoveGateway notes that this process serves no gateway any more.
+// RemoveGateway notes that this process runs no gateway any more.
 func (l *Ledger) RemoveGateway(ctx context.Context) error { return l.gatewayRegister().remove(ctx) }
 
-// Gateways returns what the gateways have said of themselves, in the order of their
-// names. It holds gateways that ended without a word, too: see [Gateway.Alive].
+// Gateways returns the entries of the gateways, in the order of their names. Some may be of
+// gateways that were killed: see [Gateway.Alive].
 func (l *Ledger) Gateways(ctx context.Context) ([]Gateway, error) {
 	entries, err := l.gatewayRegister().entries(ctx)
 	if err != nil {

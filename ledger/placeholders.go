@@ -18,7 +18,7 @@ const (
 	Allowed Withheld = ""
 	// NoGateway means that no gateway is alive.
 	NoGateway Withheld = "no_gateway"
-	// NoRequest means that no gateway that is alive has carried a request of Zync's within
+	// NoRequest means that no gateway that is alive has carried one of Zync's requests within
 	// the last day.
 	NoRequest Withheld = "no_request"
 	// NotKnown means that Redis, which knows the gateways, does not answer.
@@ -57,7 +57,7 @@ func Withhold(gateways []Gateway, err error, now time.Time) Withheld {
 	return why
 }
 
-// placeholders is a hash: the tenants for whom Zync may hold a placeholder, and when it
+// placeholders is a hash: the tenants for which Zync may hold a placeholder, and when it
 // was last pushed.
 func (l *Ledger) placeholders() string { return l.prefix + "placeholders" }
 
@@ -136,7 +136,7 @@ func (l *Ledger) CountPlaceholders(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// SomePlaceholders returns some of the tenants for whom Zync may hold a placeholder: up
+// SomePlaceholders returns some of the tenants for which Zync may hold a placeholder: up
 // to n of them, drawn at random.
 func (l *Ledger) SomePlaceholders(ctx context.Context, n int) ([]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

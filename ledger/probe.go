@@ -9,9 +9,9 @@ import (
 )
 
 // probeScript calls each command that the ledger uses on a key of the type ARGV[1],
-// and returns the first error, or nothing. It leaves the key as it was: what it adds it
-// removes before anybody else can see it, once it knows that it may. A key of another
-// type is left alone. KEYS[2] and KEYS[3] do not exist.
+// and returns the first error, or nothing. It leaves the key as it was: it adds something
+// only if it may remove that again, and removes it before anybody else can see it. It leaves
+// a key of another type alone. KEYS[2] and KEYS[3] do not exist.
 const probeScript = `
 local key, failure = KEYS[1], false
 local function try(...)
@@ -77,7 +77,7 @@ func (l *Ledger) Foreign(ctx context.Context) ([]*ForeignError, error) {
 }
 
 // Probe tries on the ledger's keys each command that a run uses there, and changes
-// nothing. The error names the first key that can't be used as a run would. It says
+// nothing. The error names the first key that a run could not use. It says
 // nothing of keys that [Ledger.Foreign] returns.
 func (l *Ledger) Probe(ctx context.Context) error {
 	for _, k := range l.keys() {

@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	// PresentEvery is how often a daemon says that it is there.
+	// PresentEvery is how often a daemon records its presence.
 	PresentEvery = 10 * time.Second
-	// presentFor is how long after its last word a daemon counts as there.
+	// presentFor is how long a daemon counts as running after its last entry.
 	presentFor = 35 * time.Second
 )
 
-// presence is what a daemon leaves of itself.
+// presence is a daemon's entry about itself.
 type presence struct {
 	At   time.Time `json:"at"`
 	Text string    `json:"text"`
@@ -28,8 +28,8 @@ func (l *Ledger) processRegister() register[presence] {
 	return register[presence]{Ledger: l, key: l.processes(), what: "process", alive: presence.alive, expires: presentFor}
 }
 
-// Present notes that this process is there, with what it says of itself. It forgets
-// the processes that are not there any more.
+// Present notes that this process runs, with its description of itself. It removes
+// processes that run no more.
 func (l *Ledger) Present(ctx context.Context, text string, now time.Time) error {
 	return l.processRegister().record(ctx, presence{At: now, Text: text}, now)
 }
@@ -37,8 +37,7 @@ func (l *Ledger) Present(ctx context.Context, text string, now time.Time) error 
 // Absent notes that this process ends.
 func (l *Ledger) Absent(ctx context.Context) error { return l.processRegister().remove(ctx) }
 
-// Processes returns what each daemon that is there says of itself, in the order of
-// their names.
+// Processes returns the descriptions of the running daemons, in the order of their names.
 func (l *Ledger) Processes(ctx context.Context, now time.Time) ([]string, error) {
 	entries, err := l.processRegister().entries(ctx)
 	if err != nil {

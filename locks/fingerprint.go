@@ -36,7 +36,7 @@ func Fingerprint(ctx context.Context, client redis.Cmdable, prefix, mine string)
 }
 
 // Recorded returns the fingerprint that stands beside the keys of a prefix, and ""
-// where there is none. It writes nothing.
+// if there is none. It writes nothing.
 func Recorded(ctx context.Context, client redis.Cmdable, prefix string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -27,7 +27,7 @@ func (c Class) String() string {
 	return [...]string{"delivered", "invalid", "rejected", "transient"}[c]
 }
 
-// Answer says what became of a push.
+// Answer is the result of a push.
 type Answer struct {
 	Class Class
 	// Sent is true if the request, or a part of it, may have reached Zync.

@@ -1,6 +1,6 @@
 // Package zync speaks HTTP with Zync, and with Porta as Zync does.
 //
-// A [Client] pushes a tenant's token to Zync and says what became of it: an
+// A [Client] pushes a tenant's token to Zync and returns the result: an
 // [Answer] is delivered, invalid for this tenant, rejected for every tenant, or a
 // temporary failure. The client never retries; its caller decides when to try
 // again. A [Porta] uses a token once, as Zync would use it.

@@ -75,7 +75,7 @@ func (t *Transport) ofProxy(request *http.Request, err error) error {
 }
 
 // ProxyName returns the proxy that requests for a URL take, without its password; it
-// is empty where they take none.
+// is empty if they use none.
 func ProxyName(proxy func(*http.Request) (*url.URL, error), target *url.URL) string {
 	if proxy == nil {
 		return ""

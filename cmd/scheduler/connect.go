@@ -24,7 +24,7 @@ import (
 type backends struct {
 	parts
 	mysql  *sqlx.DB
-	hosts  *sqlx.DB // the gateway's pool: a run that needs many connections takes none of these
+	hosts  *sqlx.DB // the gateway's pool, which runs do not use
 	client redis.UniversalClient
 	status status.Options
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// gatewayConnections is more than a gateway answers at a time, so that it can say so
-	// to those who are too many.
+	// gatewayConnections is more than a gateway answers at a time, so that it can refuse
+	// the others.
 	gatewayConnections = 320
 	// gatewayEach counts the connection to Porta, too.
 	gatewayEach = 2
@@ -65,9 +65,9 @@ func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}, owns func
 	return func() { stop(); <-ended }, nil
 }
 
-// presentGateway says every few seconds that the gateway serves, until the returned
-// function is called. It says nothing unless the ledger is known to be this Porta's. It
-// gives the tokens that came since room in memory.
+// presentGateway records the gateway every few seconds, until the returned function is
+// called. It records nothing unless the ledger is known to be this Porta's. It also adjusts
+// the memory goal to the number of tokens.
 func (a *app) presentGateway(ctx context.Context, g *gateway.Gateway, address string, owns func() bool) (end func()) {
 	since := a.parts.now()
 	may := func() bool {

@@ -9,10 +9,10 @@ import (
 	"github.com/token-scheduler/token-scheduler/db"
 )
 
-// clusterTimeout bounds the question what MySQL is: a start waits for it.
+// clusterTimeout limits the query: a start waits for it.
 const clusterTimeout = 2 * time.Second
 
-// lockScope says for the start line where the writer's lock holds. It is empty where
+// lockScope returns, for the start line, how far the writer's lock reaches. It is empty if
 // MySQL does not answer.
 func (s *backends) lockScope(ctx context.Context, log *slog.Logger) []any {
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)

@@ -54,8 +54,8 @@ func (a *app) once(ctx context.Context, drain <-chan struct{}, screen *screen, s
 	return exitCode(reports)
 }
 
-// awaitPorta waits, as a rotation by hand does, until MySQL can say which Porta this is.
-// The run says what came of it.
+// awaitPorta waits until MySQL can say which Porta this is, as long as a rotation by hand
+// retries. If MySQL does not answer in that time, the run fails with the reason.
 func (a *app) awaitPorta(ctx context.Context, drain <-chan struct{}) {
 	h := a.cfg.ByHand
 	if a.parts.owns == nil || h.DryRun || !slices.Contains(h.Tasks, tasks.Rotate) {

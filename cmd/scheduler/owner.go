@@ -128,7 +128,7 @@ func (o *owner) mine(ctx context.Context) (string, error) {
 	return o.known.Fingerprint, nil
 }
 
-// usable takes what is no fingerprint for a lost one: another program has written it.
+// usable returns "" for a value that is not a fingerprint: another program has written it.
 func usable(theirs string, err error) (string, error) {
 	var wrong *locks.Error
 	switch {

@@ -30,12 +30,12 @@ type parts struct {
 	presence   presence
 	said       rotate.Said
 	failedAt   func(ctx context.Context, ids []int64) ([]time.Time, error) // see [ledger.Ledger.FailedAt]
-	owns       func(context.Context) error                                 // see [owner.check]; nil for whose keys are its own
+	owns       func(context.Context) error                                 // see [owner.check]; nil if the keys are the program's own
 	redis      redislock.RedisClient                                       // for leases
 	hosts      gateway.Tenants
 	transports
 	zyncToken  func() secret.Text  // the credential in force
-	clean      func(string) string // makes printable what comes from outside; nil leaves it
+	clean      func(string) string // makes a text from outside printable; may be nil
 	cleanError func(error) error   // the same for errors
 	now        func() time.Time
 	leaseLife  time.Duration

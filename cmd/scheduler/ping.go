@@ -14,14 +14,14 @@ import (
 // pingTimeout is how long a ping may take.
 const pingTimeout = 10 * time.Second
 
-// ping is what is asked after a run.
+// ping is a URL to call after a run.
 type ping struct {
 	to   *url.URL
 	task string
 }
 
-// pingFor is the address to ask after a run. A run that did nothing, was told to end,
-// or was for some tenants says nothing.
+// pingFor returns the URL to call after a run. There is none after a run that did nothing,
+// was told to end, or was for chosen tenants.
 func (r *reporter) pingFor(report tasks.Report) (to *url.URL, wanted bool) {
 	raw := r.ping()
 	if raw.Empty() || report.Outcome == tasks.Busy || errors.Is(report.Err, tasks.ErrInterrupted) || report.Result.Chosen {

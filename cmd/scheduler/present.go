@@ -8,7 +8,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
-// presence lets the other processes know that a daemon is there, and its gateway; see
+// presence records running daemons and gateways for the other processes; see
 // [ledger.Ledger].
 type presence interface {
 	Present(ctx context.Context, text string, now time.Time) error
@@ -17,9 +17,9 @@ type presence interface {
 	RemoveGateway(ctx context.Context) error
 }
 
-// present says every few seconds that this daemon is there, until the returned
-// function is called. It is for the status only, so a failure is no more than a line
-// for debugging. It says nothing unless the ledger is known to be this Porta's.
+// present records every few seconds that this daemon runs, until the returned function is
+// called. It is for the status only, so a failure is only a debug line. It records nothing
+// unless the ledger is known to be this Porta's.
 func (a *app) present(ctx context.Context, owns func() bool) (end func()) {
 	done := repeat(ctx, ledger.PresentEvery, owns, func(ctx context.Context) {
 		if err := a.parts.presence.Present(ctx, a.parts.self.Encode(), a.parts.now()); err != nil && ctx.Err() == nil {

@@ -15,9 +15,8 @@ import (
 // metricsEvery is how often a daemon writes its metrics to a file.
 const metricsEvery = 15 * time.Second
 
-// reporter tells the world outside how runs ended: a file of metrics for
-// node_exporter's textfile collector, and a service that expects a ping after each run.
-// It is never in the way of the work.
+// reporter reports how runs ended: to a file of metrics for node_exporter's textfile
+// collector, and to a service that expects a ping after each run. It never delays a run.
 type reporter struct {
 	file    *metricsFile
 	ping    func() secret.Text
@@ -65,7 +64,7 @@ func (r *reporter) afterRuns(ctx context.Context) {
 	r.pings.Wait()
 }
 
-// recall reads earlier runs, which the metrics tell of, too.
+// recall reads earlier runs from the record, because the metrics show them, too.
 func (r *reporter) recall(ctx context.Context) {
 	r.mu.Lock()
 	other := r.other

@@ -2,7 +2,7 @@
 // them: MySQL with its schema, grants and clock, Redis, Zync and Porta.
 //
 // [Run] returns one [Finding] for each test, and each that is not ok says what to do.
-// It changes nothing: what it writes, it writes under names that no task uses, and
+// It changes nothing: it writes only under names that no task uses, and
 // takes it away again. Main calls it for --check and prints the findings.
 package check
 
@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) {
 type check struct {
 	cfg config.Config
 	add func(Finding)
-	// fingerprint is that of Porta's database; empty where it can't be read.
+	// fingerprint is that of Porta's database; empty if it can't be read.
 	fingerprint string
 }
 
@@ -81,7 +81,7 @@ func (c *check) fail(name, advice, format string, args ...any) {
 	c.add(Finding{Check: name, Result: Failure, Found: fmt.Sprintf(format, args...), Advice: advice})
 }
 
-// plainly lets errors among args say time-out where a deadline has passed.
+// plainly makes errors among args say time-out if a deadline has passed.
 func plainly(args []any) {
 	for i, arg := range args {
 		if err, is := arg.(error); is {

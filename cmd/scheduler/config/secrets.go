@@ -36,7 +36,7 @@ func pathOf(text string) secret.Text {
 	return secret.Text{}
 }
 
-// passwordOf returns the password of a URL, also where it is no valid one: what
+// passwordOf returns the password of a URL, also if the URL is not valid: what
 // stands between the first colon and the last @.
 func passwordOf(text string) []secret.Text {
 	if _, rest, found := strings.Cut(text, "://"); found {

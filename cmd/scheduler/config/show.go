@@ -31,7 +31,7 @@ func (c Config) pushes() string {
 	return "token"
 }
 
-// showProxies names the proxies, where there are any.
+// showProxies names the proxies if there are any.
 func (c Config) showProxies() (keys []any) {
 	for _, server := range []struct{ key, endpoint string }{
 		{"zync_proxy", c.Zync.Endpoint}, {"porta_proxy", cmp.Or(c.Porta.Endpoint, c.anyTenant())},

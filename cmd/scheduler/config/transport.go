@@ -44,7 +44,7 @@ func (c Config) proxy() func(*http.Request) (*url.URL, error) {
 }
 
 // ProxyFor names the proxy that requests for an endpoint take, without its password;
-// it is empty where they take none.
+// it is empty if they use none.
 func (c Config) ProxyFor(endpoint string) string {
 	target, err := url.Parse(endpoint)
 	if err != nil {

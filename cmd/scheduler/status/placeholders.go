@@ -7,10 +7,10 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
-// Placeholders is what is known of placeholders.
+// Placeholders is what is known about placeholders.
 type Placeholders struct {
 	Asked   bool `json:"asked"`   // the leader has --push=placeholder
-	Tenants int  `json:"tenants"` // for whom Zync may hold one
+	Tenants int  `json:"tenants"` // for which Zync may hold one
 	// Withheld says why live tokens are pushed in place of placeholders; empty while a
 	// gateway carries Zync's requests.
 	Withheld ledger.Withheld `json:"withheld,omitempty"`

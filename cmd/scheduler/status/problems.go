@@ -34,7 +34,7 @@ type Problem struct {
 // MarshalJSON writes the text alone.
 func (p Problem) MarshalJSON() ([]byte, error) { return json.Marshal(p.Text) }
 
-// Runbook is where the runbook speaks of the problem.
+// Runbook is the runbook's section about the problem.
 func (p Problem) Runbook() string { return runbook + p.About }
 
 // found collects problems.

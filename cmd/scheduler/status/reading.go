@@ -18,7 +18,7 @@ type reading struct {
 
 func (r *reading) alone() bool { return r.from == r.o.Memory }
 
-// porta tells whose the ledger is.
+// porta reads which Porta the ledger belongs to.
 func (r *reading) porta(ctx context.Context, st *Status) (err error) {
 	if r.alone() || r.o.Porta == nil {
 		return nil

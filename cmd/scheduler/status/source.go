@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// cacheFor is how long an answer is given again, so that many readers cost no more
-	// than one.
+	// cacheFor is how long an answer is used again, so that many readers cost no more than
+	// one.
 	cacheFor    = 2 * time.Second
 	readTimeout = 5 * time.Second
 )
@@ -56,7 +56,7 @@ type Options struct {
 	Clean func(string) string
 }
 
-// Query is what is asked for beside the whole.
+// Query is what a reader asks for in particular.
 type Query struct {
 	Limit   int    // of the list of failing tenants
 	Filter  string // lists those whose id, host or reason contains it

@@ -13,7 +13,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
-// Status is what is known of an installation at a time.
+// Status is what is known about an installation at a time.
 type Status struct {
 	Name      string    `json:"name"`
 	Now       time.Time `json:"now"`
@@ -28,7 +28,7 @@ type Status struct {
 	portaUnknown string
 	Leader       *Process  `json:"leader"`
 	Standbys     []Process `json:"standbys"` // daemons that are there and do not lead
-	// Gateways are those that serve, each with its last request of Zync's.
+	// Gateways are the gateways that are alive.
 	Gateways []ledger.Gateway `json:"gateways"`
 	Tasks    []Task           `json:"tasks"`
 	Tenants  Tenants          `json:"tenants"`
@@ -53,7 +53,7 @@ type This struct {
 	Role string `json:"role"` // leader, standby, without_redis or other_porta
 }
 
-// Task is what is known of a task's runs.
+// Task is what is known about a task's runs.
 type Task struct {
 	Task      string   `json:"task"`
 	RunningBy *Process `json:"running_by,omitempty"`

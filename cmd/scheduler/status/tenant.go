@@ -30,7 +30,7 @@ type Tenant struct {
 	Failing *Failing `json:"failing,omitempty"`
 }
 
-// tenant reads what is known of the tenant that was asked for.
+// tenant reads what is known about the tenant of the query.
 func (r *reading) tenant(ctx context.Context, st *Status) error {
 	id := st.Query.Tenant
 	if id == 0 {

@@ -28,12 +28,12 @@ type Account struct {
 	Owner   string `json:"owner,omitempty"`    // the user's name
 }
 
-// tenants reads who fails.
+// tenants reads the failing tenants.
 func (r *reading) tenants(ctx context.Context, st *Status) error {
 	rotate := st.task(tasks.Rotate)
 	risky := st.Now.Add(-r.plan.TokenTTL / 2)
 	ask := ledger.Ask{
-		// A rotation that reaches everyone notes every failure anew. A tenant that failed
+		// A rotation that reaches everyone records every failure again. A tenant that failed
 		// before the last one, and not in it, no longer exists.
 		Since: rotate.LastComplete, Risky: risky, Limit: st.Query.Limit,
 		Replaced: st.Placeholders.replaced(),

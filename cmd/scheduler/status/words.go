@@ -64,7 +64,7 @@ func (st Status) When(t time.Time) string {
 	return short(max(0, st.Now.Sub(t))) + " ago" // the status's own time has whole seconds
 }
 
-// LastRequest is when a gateway last carried a request of Zync's.
+// LastRequest is when a gateway last carried one of Zync's requests.
 func (st Status) LastRequest(g ledger.Gateway) string {
 	if g.LastRequest.IsZero() {
 		return "none yet"
