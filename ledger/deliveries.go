@@ -47,42 +47,33 @@ func parseDelivery(text string) Delivery {
 // Deliveries returns the time of each tenant's last delivery, in the order of ids. It
 // is zero if none is known.
 func (l *Ledger) Deliveries(ctx context.Context, ids []int64) ([]time.Time, error) {
-	known, err := l.deliveriesOf(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	times := make([]time.Time, len(ids))
-	for i, d := range known {
-		times[i] = d.At
-	}
-	return times, nil
+	return l.times(ctx, ids, func(d Delivery) time.Time { return d.At })
 }
 
 // Minted returns when each tenant's last delivered token was minted, in the order of
 // ids; zero if none is known.
 func (l *Ledger) Minted(ctx context.Context, ids []int64) ([]time.Time, error) {
+	return l.times(ctx, ids, func(d Delivery) time.Time { return d.Minted })
+}
+
+func (l *Ledger) times(ctx context.Context, ids []int64, of func(Delivery) time.Time) ([]time.Time, error) {
 	known, err := l.deliveriesOf(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	times := make([]time.Time, len(ids))
 	for i, d := range known {
-		times[i] = d.Minted
+		times[i] = of(d)
 	}
 	return times, nil
 }
 
 func (l *Ledger) deliveriesOf(ctx context.Context, ids []int64) ([]Delivery, error) {
-	known := make([]Delivery, len(ids))
-	if len(ids) == 0 {
-		return known, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	values, err := l.hmget(ctx, l.deliveries(), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}
+	known := make([]Delivery, len(ids))
 	for i, value := range values {
 		if text, ok := value.(string); ok {
 			known[i] = parseDelivery(text)

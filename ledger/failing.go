@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,13 +58,7 @@ func parseFailure(text string) (f Failing) {
 // sinceWhen returns the fields and values of failures to store. The time of the first
 // failure since the last delivery is kept.
 func (l *Ledger) sinceWhen(ctx context.Context, failed map[int64]string, now time.Time) ([]any, error) {
-	if len(failed) == 0 {
-		return nil, nil
-	}
-	ids := make([]int64, 0, len(failed))
-	for id := range failed {
-		ids = append(ids, id)
-	}
+	ids := slices.Collect(maps.Keys(failed))
 	known, err := l.hmget(ctx, l.failures(), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read failures: %w", err)

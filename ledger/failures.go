@@ -153,9 +153,7 @@ func (l *Ledger) Tenant(ctx context.Context, id int64) (Fared, error) {
 	}
 	fared := Fared{Delivery: served[0]}
 	fared.Delivery.Placeholder = held[0]
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	values, err := l.client.HMGet(ctx, l.failures(), fields([]int64{id})...).Result()
+	values, err := l.hmget(ctx, l.failures(), []int64{id})
 	if err != nil {
 		return fared, fmt.Errorf("read failure: %w", err)
 	}

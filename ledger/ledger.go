@@ -51,13 +51,9 @@ func (l *Ledger) resume() string     { return l.prefix + "resume" }
 // Resume returns the tenant after which the next rotation begins. Zero means the
 // beginning. A value that is not a number counts as zero.
 func (l *Ledger) Resume(ctx context.Context) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var text string
-	err := l.on(ctx, stringType, func() (err error) {
-		text, err = l.client.Get(ctx, l.resume()).Result()
-		return err
-	}, l.resume())
+	text, err := read(ctx, l, stringType, l.resume(), func(ctx context.Context) (string, error) {
+		return l.client.Get(ctx, l.resume()).Result()
+	})
 	if errors.Is(err, redis.Nil) {
 		return 0, nil
 	}
@@ -107,13 +103,25 @@ func (l *Ledger) scan(ctx context.Context, key string, visit func(ctx context.Co
 	}
 }
 
-// hmget reads the fields of tenants from a hash, in the order of ids.
-func (l *Ledger) hmget(ctx context.Context, key string, ids []int64) (values []any, err error) {
-	err = l.on(ctx, hashType, func() (err error) {
-		values, err = l.client.HMGet(ctx, key, fields(ids)...).Result()
+// read makes a call that reads a key of a type; see [Ledger.on]. The call has a time-out.
+func read[T any](ctx context.Context, l *Ledger, kind, key string, call func(context.Context) (T, error)) (value T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err = l.on(ctx, kind, func() (err error) {
+		value, err = call(ctx)
 		return err
 	}, key)
-	return values, err
+	return value, err
+}
+
+// hmget reads the fields of tenants from a hash, in the order of ids.
+func (l *Ledger) hmget(ctx context.Context, key string, ids []int64) ([]any, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return read(ctx, l, hashType, key, func(ctx context.Context) ([]any, error) {
+		return l.client.HMGet(ctx, key, fields(ids)...).Result()
+	})
 }
 
 func fields(ids []int64) []string {

@@ -33,24 +33,22 @@ func (m *Memory) Forget() {
 
 // Deliveries works like [Ledger.Deliveries].
 func (m *Memory) Deliveries(_ context.Context, ids []int64) ([]time.Time, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	times := make([]time.Time, len(ids))
-	for i, id := range ids {
-		times[i] = m.deliveries[id].At
-	}
-	return times, nil
+	return m.times(ids, func(d Delivery) time.Time { return d.At }), nil
 }
 
 // Minted works like [Ledger.Minted].
 func (m *Memory) Minted(_ context.Context, ids []int64) ([]time.Time, error) {
+	return m.times(ids, func(d Delivery) time.Time { return d.Minted }), nil
+}
+
+func (m *Memory) times(ids []int64, of func(Delivery) time.Time) []time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	times := make([]time.Time, len(ids))
 	for i, id := range ids {
-		times[i] = m.deliveries[id].Minted
+		times[i] = of(m.deliveries[id])
 	}
-	return times, nil
+	return times
 }
 
 // Record works like [Ledger.Record].

@@ -103,16 +103,11 @@ func (l *Ledger) markPlaceholders(ctx context.Context, pipe redis.Pipeliner, del
 // PlaceholdersOf returns when a placeholder was pushed that Zync may hold, in the order
 // of ids. It is zero for a tenant whose token Zync holds.
 func (l *Ledger) PlaceholdersOf(ctx context.Context, ids []int64) ([]time.Time, error) {
-	times := make([]time.Time, len(ids))
-	if len(ids) == 0 {
-		return times, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	values, err := l.hmget(ctx, l.placeholders(), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read placeholders: %w", err)
 	}
+	times := make([]time.Time, len(ids))
 	for i, value := range values {
 		if text, ok := value.(string); ok {
 			times[i] = parseTime(text)
@@ -122,30 +117,22 @@ func (l *Ledger) PlaceholdersOf(ctx context.Context, ids []int64) ([]time.Time, 
 }
 
 // CountPlaceholders returns for how many tenants Zync may hold a placeholder.
-func (l *Ledger) CountPlaceholders(ctx context.Context) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err = l.on(ctx, hashType, func() error {
-		count, err := l.client.HLen(ctx, l.placeholders()).Result()
-		n = int(count)
-		return err
-	}, l.placeholders())
+func (l *Ledger) CountPlaceholders(ctx context.Context) (int, error) {
+	n, err := read(ctx, l, hashType, l.placeholders(), func(ctx context.Context) (int64, error) {
+		return l.client.HLen(ctx, l.placeholders()).Result()
+	})
 	if err != nil {
 		return 0, fmt.Errorf("count placeholders: %w", err)
 	}
-	return n, nil
+	return int(n), nil
 }
 
 // SomePlaceholders returns some of the tenants for which Zync may hold a placeholder: up
 // to n of them, drawn at random.
 func (l *Ledger) SomePlaceholders(ctx context.Context, n int) ([]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var names []string
-	err := l.on(ctx, hashType, func() (err error) {
-		names, err = l.client.HRandField(ctx, l.placeholders(), n).Result()
-		return err
-	}, l.placeholders())
+	names, err := read(ctx, l, hashType, l.placeholders(), func(ctx context.Context) ([]string, error) {
+		return l.client.HRandField(ctx, l.placeholders(), n).Result()
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read placeholders: %w", err)
 	}

@@ -60,13 +60,9 @@ func (r register[T]) remove(ctx context.Context) error {
 
 // entries returns the entries by name. It leaves out what this program did not write.
 func (r register[T]) entries(ctx context.Context) (map[string]T, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var values map[string]string
-	err := r.on(ctx, hashType, func() (err error) {
-		values, err = r.client.HGetAll(ctx, r.key).Result()
-		return err
-	}, r.key)
+	values, err := read(ctx, r.Ledger, hashType, r.key, func(ctx context.Context) (map[string]string, error) {
+		return r.client.HGetAll(ctx, r.key).Result()
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read each %s: %w", r.what, err)
 	}

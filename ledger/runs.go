@@ -119,13 +119,9 @@ func (l *Ledger) recordHistory(ctx context.Context, encoded []byte) error {
 
 // Tasks returns what is known about the runs of each task.
 func (l *Ledger) Tasks(ctx context.Context, tasks ...string) (map[string]Task, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var values map[string]string
-	err := l.on(ctx, hashType, func() (err error) {
-		values, err = l.client.HGetAll(ctx, l.runs()).Result()
-		return err
-	}, l.runs())
+	values, err := read(ctx, l, hashType, l.runs(), func(ctx context.Context) (map[string]string, error) {
+		return l.client.HGetAll(ctx, l.runs()).Result()
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}
@@ -146,13 +142,9 @@ func (l *Ledger) Tasks(ctx context.Context, tasks ...string) (map[string]Task, e
 
 // History returns the last runs, the newest first.
 func (l *Ledger) History(ctx context.Context) ([]Run, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var values []string
-	err := l.on(ctx, listType, func() (err error) {
-		values, err = l.client.LRange(ctx, l.history(), 0, historyLength-1).Result()
-		return err
-	}, l.history())
+	values, err := read(ctx, l, listType, l.history(), func(ctx context.Context) ([]string, error) {
+		return l.client.LRange(ctx, l.history(), 0, historyLength-1).Result()
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}

@@ -11,13 +11,9 @@ const saidField = "said:"
 // Said returns what the log said last about a topic, in any process. It is empty if
 // nothing is known.
 func (l *Ledger) Said(ctx context.Context, topic string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var values []any
-	err := l.on(ctx, hashType, func() (err error) {
-		values, err = l.client.HMGet(ctx, l.runs(), saidField+topic).Result()
-		return err
-	}, l.runs())
+	values, err := read(ctx, l, hashType, l.runs(), func(ctx context.Context) ([]any, error) {
+		return l.client.HMGet(ctx, l.runs(), saidField+topic).Result()
+	})
 	if err != nil {
 		return "", fmt.Errorf("read what the log said: %w", err)
 	}
