@@ -25,7 +25,7 @@ type Refused struct {
 //
 // The rows are inserted, and locked, in the order of their owners. Porta's own
 // transactions lock one owner's rows at a time. So no circle of waits can occur, and no
-// transaction of Porta's fails because of us.
+// of Porta's transactions fails because of us.
 func (w *Writer) Insert(ctx context.Context, tokens []NewToken, ttl time.Duration) ([]Refused, error) {
 	if len(tokens) == 0 {
 		return nil, nil

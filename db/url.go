@@ -108,7 +108,7 @@ func address(u *url.URL, socket string) (network, addr string, err error) {
 	return "tcp", net.JoinHostPort(u.Hostname(), port), nil
 }
 
-// newConfig has what every connection of ours needs, whatever the URL says.
+// newConfig has what every connection of the program needs, whatever the URL says.
 func newConfig() *mysql.Config {
 	cfg := mysql.NewConfig()
 	cfg.Loc = time.UTC

@@ -17,7 +17,7 @@ import (
 const (
 	// openTimeout limits the opening of a writer, including the end of a lost one.
 	openTimeout = 15 * time.Second
-	// lingerWait is how many seconds we wait for a lost connection of ours after it was
+	// lingerWait is how many seconds we wait for a lost connection of this program after it was
 	// killed.
 	lingerWait = 5
 	// lostKept is how many lost connections are remembered.

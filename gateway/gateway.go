@@ -96,7 +96,7 @@ func Usable(porta, tenantEndpoint string) error {
 	return err
 }
 
-// LastRequest returns when a request of Zync's was last carried to Porta and back
+// LastRequest returns when a request from Zync was last carried to Porta and back
 // (outcome served or gone). It is zero if this process has carried none.
 func (g *Gateway) LastRequest() time.Time {
 	at := g.carried.Load()

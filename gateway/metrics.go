@@ -18,7 +18,7 @@ func newMetrics(registry prometheus.Registerer, inHand func() int) *metrics {
 	m := &metrics{requests: map[outcome]prometheus.Counter{}}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "token_scheduler_gateway_requests_total",
-		Help: "Requests of Zync's by how they ended.",
+		Help: "Requests from Zync, by outcome.",
 	}, []string{"outcome"})
 	for _, o := range outcomes() {
 		m.requests[o] = requests.WithLabelValues(string(o))

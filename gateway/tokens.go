@@ -61,7 +61,7 @@ type held struct {
 	token    *token
 }
 
-// token is a sync token of ours.
+// token is a sync token that the gateway minted.
 type token struct {
 	plaintext secret.Text
 	minted    time.Time

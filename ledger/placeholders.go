@@ -31,7 +31,7 @@ func (w Withheld) Words() string {
 	case NoGateway:
 		return "no gateway is alive"
 	case NoRequest:
-		return "no gateway that is alive has carried a request of Zync's in the last 24 hours"
+		return "no live gateway has carried a request from Zync in the last 24 hours"
 	case NotKnown:
 		return "Redis does not say whether a gateway is alive"
 	default:

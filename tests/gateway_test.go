@@ -234,7 +234,7 @@ func TestGatewaysOfLeaderAndStandby(t *testing.T) {
 	}
 	p = w.start(nil, "--check")
 	p.wait()
-	for _, want := range []string{"gateways ", " on " + leader.gateway() + ", last request of Zync's ", "tenant endpoint", "https://" + host + "/"} {
+	for _, want := range []string{"gateways ", " on " + leader.gateway() + ", last request from Zync ", "tenant endpoint", "https://" + host + "/"} {
 		if !strings.Contains(p.stdout.String(), want) {
 			t.Errorf("no %q in --check:\n%s", want, p.stdout)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/token-scheduler/token-scheduler/tests/zync"
 )
 
-// owned returns the id of a tenant that has an owner, by its number: each 37th has none.
+// owned returns the id of the nth tenant with an owner. Each 37th tenant has none.
 func owned(n int) int64 { return int64(n/36*37 + n%36 + 1) }
 
 // gatewayTenants is how many tenants there are, with those that have no owner.
@@ -20,7 +20,7 @@ const gatewayTenants = 11_000
 // sameTenant asks for one tenant, whose token the gateway has.
 func sameTenant(int) int64 { return 2 }
 
-// gateway measures the gateway of a daemon that leads and has nothing else to do.
+// gateway measures the gateway of a leader without other work.
 func (b *bench) gateway(ctx context.Context) error {
 	z, err := b.installation(ctx, gatewayTenants)
 	if err != nil {
@@ -64,7 +64,7 @@ func (b *bench) gatewayRate(_ context.Context, r *rivals) error {
 	return nil
 }
 
-// gatewayLatency compares what Zync waits with what it waits for Porta itself.
+// gatewayLatency compares Zync's waiting time behind the gateway with that before Porta.
 func (b *bench) gatewayLatency(_ context.Context, r *rivals) error {
 	const batch, atATime, rounds = 300, 3, 5
 	r.takes.Store(int64(5 * time.Millisecond))
@@ -81,13 +81,13 @@ func (b *bench) gatewayLatency(_ context.Context, r *rivals) error {
 		}
 		medians, slow = append(medians, added(50)), append(slow, added(99))
 	}
-	b.atMost("latency that the gateway adds, 3 at a time and 5ms of Porta's, median", median(medians), "ms", 0.5)
+	b.atMost("latency that the gateway adds, 3 at a time, Porta takes 5ms, median", median(medians), "ms", 0.5)
 	b.atMost("the same, 99th percentile", median(slow), "ms", 2)
 	return nil
 }
 
-// gatewayHits counts what requests ask of MySQL and Redis. The daemon's own heartbeat and
-// this count are among them.
+// gatewayHits counts the statements and commands of requests. They include the daemon's own
+// and those of this count.
 func (b *bench) gatewayHits(ctx context.Context, r *rivals) error {
 	const hits = 5000
 	statements, commands, err := b.asked(ctx)

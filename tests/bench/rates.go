@@ -92,8 +92,8 @@ func (b *bench) alone(ctx context.Context) error {
 	return nil
 }
 
-// othersServed is how long it takes to serve all tenants except every step-th one. The
-// pushes of those get the fault. Zero means that none gets it.
+// othersServed is how long it takes to serve all tenants except every step-th one, whose
+// pushes get the fault. If step is zero, none gets it.
 func (b *bench) othersServed(ctx context.Context, seeded *porta.Seeded, step int64, fault zync.Fault) (time.Duration, error) {
 	// The stand-in has one thread for each tenant that hangs. So these occupy our
 	// connections, and not Zync's threads.
@@ -117,7 +117,7 @@ func (b *bench) othersServed(ctx context.Context, seeded *porta.Seeded, step int
 	})
 	_, err = b.once(ctx, b.binary, z, "--task=rotate", "--force", "--retry-for=1s")
 	if exit, failed := errors.AsType[*exec.ExitError](err); failed && step > 0 && exit.ExitCode() == 1 {
-		err = nil // some were not served, as was to be
+		err = nil // some were not served, as expected
 	}
 	return last.Sub(first), err
 }

@@ -27,8 +27,8 @@ import (
 // gatewayCredential is Zync's.
 const gatewayCredential = "the-credential-of-zync"
 
-// reverseProxy is Go's own proxy before a server, the gateway's rival. It is a process of
-// its own, as the gateway is.
+// reverseProxy is Go's own proxy before a server, for comparison with the gateway. It is a
+// process of its own, like the gateway.
 func reverseProxy(ctx context.Context, addr, upstream string) error {
 	target, err := url.Parse(upstream)
 	if err != nil {
@@ -47,7 +47,7 @@ func reverseProxy(ctx context.Context, addr, upstream string) error {
 // rivals are the gateway of a daemon, Go's own proxy, and the Porta behind both.
 type rivals struct {
 	gateway, proxy, porta string
-	takes                 atomic.Int64 // nanoseconds of Porta's for an answer
+	takes                 atomic.Int64 // nanoseconds that Porta needs for an answer
 	daemon                *exec.Cmd
 	stop                  func()
 }
@@ -144,8 +144,8 @@ func fetch(address string, tenant int64) error {
 	return err
 }
 
-// fetchMany makes n requests, so many at a time. It returns how long each took, the
-// shortest first, and how many failed.
+// fetchMany makes n requests, atATime at once. It returns the time of each, the shortest
+// first, and how many failed.
 func fetchMany(address string, n, atATime int, tenant func(i int) int64) (took []time.Duration, lost int) {
 	took = make([]time.Duration, n)
 	var failed atomic.Int64

@@ -45,7 +45,7 @@ func (b *bench) sizes(ctx context.Context) error {
 		b.bySize = append(b.bySize, point{float64(tenants), float64(len(seeded.Owners)) / ours.task.Seconds(), ours.maxRSS})
 		b.atMost("peak resident memory"+at, ours.maxRSS, "MiB", 32)
 		if tenants < 10_000 {
-			continue // a run's beginning is most of it
+			continue // the start is most of such a short run
 		}
 		b.atMost("SQL statements per 1,000 tenants"+at, (moreStatements-statements)/thousands, "", 5)
 		b.atMost("Redis commands per 1,000 tenants"+at, (moreCommands-commands)/thousands, "", 5)
@@ -54,7 +54,7 @@ func (b *bench) sizes(ctx context.Context) error {
 	return nil
 }
 
-// asked is how many statements and commands MySQL and Redis have received.
+// asked returns how many statements MySQL and how many commands Redis has received.
 func (b *bench) asked(ctx context.Context) (statements, commands float64, err error) {
 	var row struct {
 		Name  string `db:"Variable_name"`
@@ -84,7 +84,7 @@ func (b *bench) redisInfo(ctx context.Context, section, name string) (string, er
 			return value, nil
 		}
 	}
-	return "", fmt.Errorf("redis says nothing of %s", name)
+	return "", fmt.Errorf("redis does not report %s", name)
 }
 
 // listing reads a thousand tenants among no buyers and among many buyers.

@@ -36,12 +36,12 @@ func (b *bench) widths(ctx context.Context) error {
 	return nil
 }
 
-// saturated is the number of pushes at a time up to which the stand-in gains, when the
-// program has to find that number.
+// saturated is the number of pushes at a time beyond which the stand-in gets no faster. The
+// program must find it.
 const saturated = 4
 
-// auto compares the number that the program finds with the best one, and measures what
-// it does beside another client.
+// auto compares the number that the program finds with the best one, and measures the number
+// beside another client.
 func (b *bench) auto(ctx context.Context) error {
 	seeded, err := b.seed(ctx, b.tenants, 0)
 	if err != nil {
@@ -70,10 +70,10 @@ func (b *bench) auto(ctx context.Context) error {
 	return nil
 }
 
-// settlement is how a run was when it had found its number.
+// settlement is a run's rate and width after it has found its number.
 type settlement struct{ width, rate float64 }
 
-// settled rotates beside another client with so many requests at a time, and measures
+// settled rotates beside another client, which makes others requests at a time. It measures
 // the second half of the run.
 func (b *bench) settled(ctx context.Context, seeded *porta.Seeded, width string, others int) (settlement, error) {
 	z, err := zyncFor(seeded, saturated, 10*time.Millisecond)
@@ -119,7 +119,7 @@ type ownPushes struct {
 	first, last time.Time
 }
 
-const stranger = 1 << 40 // ids of tenants that are another client's start here
+const stranger = 1 << 40 // the ids of the other client's tenants begin here
 
 func (o *ownPushes) see(p zync.Push) zync.Fault {
 	o.mu.Lock()

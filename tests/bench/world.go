@@ -35,7 +35,7 @@ func newWorld(ctx context.Context) (*world, error) {
 	w := &world{dir: dir}
 	sub := func(name string) string {
 		path := filepath.Join(dir, name)
-		_ = os.Mkdir(path, 0o700) // a server that finds none says so
+		_ = os.Mkdir(path, 0o700) // without it, a server reports the error
 		return path
 	}
 	// Sized as in production. With a redo log of the default size, InnoDB stops and
@@ -57,7 +57,7 @@ func (w *world) close() {
 	_ = os.RemoveAll(w.dir)
 }
 
-// seed makes a new Porta with so many tenants and buyers.
+// seed makes a new Porta with a number of tenants and buyers.
 func (w *world) seed(ctx context.Context, tenants, buyers int) (*porta.Seeded, error) {
 	if w.porta != nil {
 		if err := w.porta.Drop(); err != nil {
@@ -90,7 +90,7 @@ func zyncFor(seeded *porta.Seeded, threads int, takes time.Duration) (*zync.Zync
 	return z, nil
 }
 
-// installation makes a new Porta with so many tenants, and a Zync that knows them.
+// installation makes a new Porta with a number of tenants, and a Zync that knows them.
 func (w *world) installation(ctx context.Context, tenants int) (*zync.Zync, error) {
 	seeded, err := w.seed(ctx, tenants, 0)
 	if err != nil {
@@ -125,7 +125,7 @@ func measure(cmd *exec.Cmd) (spent, error) {
 			return s, err
 		case <-time.After(10 * time.Millisecond):
 			if _, peak, err := memory(cmd.Process.Pid); err == nil {
-				s.maxRSS = max(s.maxRSS, peak) // one that has ended holds nothing
+				s.maxRSS = max(s.maxRSS, peak) // an ended process holds nothing
 			}
 		}
 	}
@@ -160,7 +160,7 @@ func (w *world) env(z *zync.Zync) []string {
 		"VERIFY=off", "LISTEN_ADDRESS=127.0.0.1:0")
 }
 
-// once runs a task of the scheduler by hand, and fails if that fails.
+// once runs a task of the scheduler by hand, and returns an error if that fails.
 func (w *world) once(ctx context.Context, binary string, z *zync.Zync, args ...string) (spent, error) {
 	cmd := exec.CommandContext(ctx, binary, append([]string{"--run-once", "--report=json"}, args...)...)
 	cmd.Env = w.env(z)

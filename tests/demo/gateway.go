@@ -74,7 +74,7 @@ func (*demo) fetch(ctx context.Context, address string) zync.Fetched {
 	})
 }
 
-// ask does what a job of Zync's does, and prints what comes of it.
+// ask makes one of Zync's requests, and prints the result.
 func (d *demo) ask(ctx context.Context, whom, address string) zync.Fetched {
 	got := d.fetch(ctx, address)
 	verdict := "its job fails, and is tried again"

@@ -20,7 +20,7 @@ func (l *Ledger) RecordGateway(ctx context.Context, g ledger.Gateway, now time.T
 	})
 }
 
-// RemoveGateway notes that a gateway serves no more.
+// RemoveGateway notes that a gateway has ended.
 func (l *Ledger) RemoveGateway(ctx context.Context, by string) error {
 	return l.call(ctx, func(d *redisData) { delete(d.gateways, by) })
 }
@@ -79,8 +79,8 @@ func (l *Ledger) ForgetPlaceholders(ctx context.Context, ids []int64) error {
 	})
 }
 
-// Gateway is one that a process serves. It says so as often as a daemon does, without a
-// call each time.
+// Gateway is a process's gateway. It counts as recorded as often as a daemon does that,
+// without a call each time.
 type Gateway struct {
 	redis *Redis
 	by    string
@@ -90,7 +90,7 @@ type Gateway struct {
 	lastRequest time.Time
 }
 
-// ServeGateway has the process serve a gateway.
+// ServeGateway starts a gateway in the process.
 func (r *Redis) ServeGateway(by string, now func() time.Time) *Gateway {
 	g := &Gateway{redis: r, by: by, now: now}
 	r.data.mu.Lock()
@@ -99,7 +99,7 @@ func (r *Redis) ServeGateway(by string, now func() time.Time) *Gateway {
 	return g
 }
 
-// Stop ends the gateway. It takes back what it has said.
+// Stop ends the gateway and removes its record.
 func (g *Gateway) Stop() {
 	d := g.redis.data
 	d.mu.Lock()
@@ -107,7 +107,7 @@ func (g *Gateway) Stop() {
 	d.serving = slices.DeleteFunc(d.serving, func(other *Gateway) bool { return other == g })
 }
 
-// Serves tells whether a request would be answered.
+// Serves tells whether the gateway would answer a request.
 func (g *Gateway) Serves() bool {
 	lives, _ := g.redis.proc.Lives()
 	return lives
@@ -121,7 +121,7 @@ func (g *Gateway) Carry() {
 	g.lastRequest = now
 }
 
-// said is what it said last.
+// said is its last record.
 func (g *Gateway) said() ledger.Gateway {
 	seen := g.now()
 	if lives, since := g.redis.proc.Lives(); !lives {

@@ -30,9 +30,9 @@ func TestStatusOfPlaceholders(t *testing.T) {
 		"out, without a gateway": {true, nil, 3, 3,
 			"3 tenants with a placeholder", "Zync may hold a placeholder for 3 tenants, and no gateway is alive"},
 		"out, and Zync asks no more": {true, &ledger.Gateway{LastRequest: day.Add(-time.Minute)}, 3, 0,
-			"live tokens are pushed: no gateway that is alive has carried", "no gateway that is alive has carried a request of Zync's in the last 24 hours"},
+			"live tokens are pushed: no live gateway has carried", "no live gateway has carried a request from Zync in the last 24 hours"},
 		"out, and the gateway was restarted": {true, &ledger.Gateway{}, 3, 0,
-			"live tokens are pushed: no gateway that is alive has carried", "Zync may hold a placeholder for 3 tenants"},
+			"live tokens are pushed: no live gateway has carried", "Zync may hold a placeholder for 3 tenants"},
 		"on the way back": {false, &ledger.Gateway{LastRequest: now}, 3, 0, "live tokens are pushed, as --push asks", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
