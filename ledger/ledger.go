@@ -60,11 +60,10 @@ func (l *Ledger) Resume(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read where to resume: %w", err)
 	}
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || id < 0 {
-		return 0, nil // the place is a hint
+	if id, err := strconv.ParseInt(text, 10, 64); err == nil && id > 0 {
+		return id, nil
 	}
-	return id, nil
+	return 0, nil // the place is a hint
 }
 
 // RecordResume stores the last tenant that a rotation reached, or zero if it reached

@@ -1,9 +1,10 @@
 // Package daemon runs the tasks on their schedules, in one process at a time.
 //
-// One daemon of an installation leads: it holds a lease on Redis, and only it schedules. The others stand by and try to take the lease about every second. A
-// leader that loses the lease ends its work at once. A leader that is told to stop
-// lets its work finish, and then gives the lease up. A leader whose rotations reach
-// nobody for 15 minutes steps aside, so that a standby can try.
+// One daemon of an installation leads: it holds a lease on Redis, and only it schedules.
+// The others stand by and try to take the lease about every second. A leader that loses
+// the lease ends its work at once. A leader that is told to stop lets its work finish, and
+// then gives the lease up. A leader whose rotations reach nobody for 15 minutes steps
+// aside, so that a standby can try.
 //
 // Leases and ledger belong to one Porta. If they belong to another one, a daemon only asks
 // again from time to time; see [Options.Owns].
