@@ -45,6 +45,9 @@ func (a answer) free() {
 // read reads an answer to its end, or to maxBody.
 func (p *porta) read(ctx context.Context, response *http.Response) answer {
 	a := answer{status: response.StatusCode, header: response.Header}
+	if a.status == http.StatusSwitchingProtocols {
+		return a // what follows is no body: it has no end, and ctx does not bound it
+	}
 	room := firstRead
 	if n := response.ContentLength; n >= 0 && n <= smallBody {
 		room = int(n) + bytes.MinRead // so that the buffer need not grow at the end

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -52,6 +53,9 @@ func TestBrokenPorta(t *testing.T) {
 			}
 			_, _ = buffered.WriteString(text)
 			_ = buffered.Flush()
+			if strings.Contains(text, "Upgrade") {
+				_, _ = io.Copy(io.Discard, conn) // says nothing until the gateway hangs up
+			}
 			_ = conn.Close()
 		}
 	}
@@ -70,6 +74,7 @@ func TestBrokenPorta(t *testing.T) {
 		{"chunked and cut short", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n13\r\n" + accountJSON + "\r\n"), 502},
 		{"404 cut short", raw("HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n" + notFound), 503},
 		{"500 cut short", raw("HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nx"), 500},
+		{"another protocol", raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), 502},
 		{"no answer", raw(""), 503},
 		{"no HTTP", raw("SSH-2.0-OpenSSH\r\n\r\n"), 503},
 		{"a header without end", raw("HTTP/1.1 200 OK\r\nX: " + padding[:128<<10]), 503},
