@@ -192,7 +192,8 @@ func TestTenantEndpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := parsed.selfDomain(c.host); got != c.want {
+		got := parsed.selfDomains(c.host)
+		if got[0] != c.want || got[len(got)-1] != c.host {
 			t.Errorf("%s: %s is %s, want %s", c.template, c.host, got, c.want)
 		}
 	}

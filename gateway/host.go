@@ -71,13 +71,14 @@ func parseTemplate(text string) (template, error) {
 	return template{before: parts[0], behind: parts[1]}, nil
 }
 
-// selfDomain maps the host of a tenant's endpoint back to its self_domain. It returns a
-// host that does not fit the template as it is: Zync may still hold an older endpoint.
-func (t template) selfDomain(host string) string {
+// selfDomains maps the host of a tenant's endpoint back to its self_domain. The host
+// itself is the second guess, or the only one if it does not fit the template: Zync may
+// hold an endpoint from before.
+func (t template) selfDomains(host string) []string {
 	inner := len(host) - len(t.before) - len(t.behind)
-	if inner <= 0 || !strings.EqualFold(host[:len(t.before)], t.before) ||
+	if inner <= 0 || inner == len(host) || !strings.EqualFold(host[:len(t.before)], t.before) ||
 		!strings.EqualFold(host[len(host)-len(t.behind):], t.behind) {
-		return host
+		return []string{host}
 	}
-	return host[len(t.before) : len(t.before)+inner]
+	return []string{host[len(t.before) : len(t.before)+inner], host}
 }

@@ -28,14 +28,14 @@ var (
 func (t *tokens) renew(host string) (*held, error) {
 	account, err := t.find(t.ctx, host)
 	if err != nil {
-		t.failed(host, definite(err))
+		t.failed(host, errors.Is(err, db.ErrNoTenant))
 		return nil, err
 	}
 	h := &held{
 		tenantID: account.ID, ownerID: account.OwnerID.Int64, host: account.Host.String, state: account.State.String,
 	}
 	if err := unfit(account); err != nil {
-		t.failed(host, definite(err))
+		t.failed(host, true)
 		return h, err
 	}
 	had := t.inMemory(host)
@@ -88,12 +88,6 @@ func unfit(account db.Account) error {
 		return errNoOwner
 	}
 	return nil
-}
-
-// definite tells whether err is MySQL's answer about the tenant, and not a failure to
-// ask.
-func definite(err error) bool {
-	return errors.Is(err, db.ErrNoTenant) || errors.Is(err, errMaster) || errors.Is(err, errPort) || errors.Is(err, errNoOwner)
 }
 
 // mint writes a token for a tenant's owner.
@@ -165,11 +159,12 @@ func (t *tokens) look(ctx context.Context, k *token) tokenState {
 	return dead
 }
 
-// exists tells whether MySQL knows a tenant with a host now.
-func (t *tokens) exists(ctx context.Context, host string) (bool, error) {
-	_, err := t.find(ctx, host)
-	if errors.Is(err, db.ErrNoTenant) {
-		return false, nil
+// exists tells whether MySQL knows a tenant with one of these hosts now.
+func (t *tokens) exists(ctx context.Context, hosts []string) (bool, error) {
+	for _, host := range hosts {
+		if _, err := t.find(ctx, host); !errors.Is(err, db.ErrNoTenant) {
+			return err == nil, err
+		}
 	}
-	return err == nil, err
+	return false, nil
 }

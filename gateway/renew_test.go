@@ -92,6 +92,24 @@ func TestTenantsChange(t *testing.T) {
 	}
 }
 
+// TestEndpointsFromBefore: Zync may hold an endpoint that only looks like one of the
+// template's. Its tenant is served, and nobody deletes it.
+func TestEndpointsFromBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.hosts = template{behind: ".example.com"}
+	w.mustAnswer(t, hostOne, 200)
+	if got := w.porta.last().Header.Get("X-Forwarded-Host"); got != hostOne {
+		t.Errorf("Porta was asked for %s", got)
+	}
+	w.mustAnswer(t, "t2.example.com", 404)
+	w.porta.answersBy(func(*http.Request) (*http.Response, error) {
+		w.tenants.set(func(f *tenantsFake) { f.accounts["t2.example.com"] = account(2) })
+		return response(404, railsJSON), nil
+	})
+	w.mustAnswer(t, "t2.example.com", 503)
+}
+
 func TestUnknownHosts(t *testing.T) {
 	t.Parallel()
 	const host = "Gone.example.com"

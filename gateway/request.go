@@ -63,7 +63,7 @@ func (g *Gateway) admit(r *http.Request) (asked, reason) {
 
 // carry sends Zync's request to Porta, with a live token of the tenant.
 func (g *Gateway) carry(ctx context.Context, a asked) reply {
-	held, err := g.tokens.get(ctx, g.hosts.selfDomain(a.host))
+	held, err := g.tokenFor(ctx, a.host)
 	if err != nil {
 		return g.withoutToken(ctx, a, held, err)
 	}
@@ -75,7 +75,7 @@ func (g *Gateway) carry(ctx context.Context, a asked) reply {
 	out := judge(known, answer)
 	if out.again {
 		answer.free()
-		if held, err = g.tokens.get(ctx, g.hosts.selfDomain(a.host)); err != nil {
+		if held, err = g.tokenFor(ctx, a.host); err != nil {
 			return g.withoutToken(ctx, a, held, err)
 		}
 		out = judge(facts{endpoint: a.endpoint, tenant: true}, g.porta.ask(ctx, a, held.host, held.token.plaintext))
@@ -84,14 +84,26 @@ func (g *Gateway) carry(ctx context.Context, a asked) reply {
 	return out
 }
 
-// withoutToken answers a request for which there is no token. The tenant is nil unless
-// MySQL knows it.
-func (g *Gateway) withoutToken(ctx context.Context, a asked, tenant *held, err error) (out reply) {
-	switch {
-	case errors.Is(err, db.ErrNoTenant) && !a.forwarded:
-		return own(hostOfNoTenant)
-	case errors.Is(err, db.ErrNoTenant):
+// tokenFor returns a live token for the tenant of a request's host; see [tokens.get].
+func (g *Gateway) tokenFor(ctx context.Context, host string) (h *held, err error) {
+	for _, name := range g.hosts.selfDomains(host) {
+		if h, err = g.tokens.get(ctx, name); !errors.Is(err, db.ErrNoTenant) {
+			break
+		}
+	}
+	return h, err
+}
+
+// withoutToken answers where there is no token, by the reason why. The tenant is nil where
+// it is not known.
+func (g *Gateway) withoutToken(ctx context.Context, a asked, tenant *held, err error) reply {
+	if errors.Is(err, db.ErrNoTenant) && a.forwarded {
 		return g.carryUnknownHost(ctx, a)
+	}
+	out := own(noToken)
+	switch {
+	case errors.Is(err, db.ErrNoTenant):
+		out = own(hostOfNoTenant)
 	case errors.Is(err, errMaster):
 		out = own(masterHost)
 	case errors.Is(err, errPort):
@@ -99,7 +111,6 @@ func (g *Gateway) withoutToken(ctx context.Context, a asked, tenant *held, err e
 	case errors.Is(err, errNoOwner):
 		out = own(noOwner)
 	default:
-		out = own(noToken)
 		out.err = err
 	}
 	out.held = tenant
@@ -113,7 +124,7 @@ func (g *Gateway) carryUnknownHost(ctx context.Context, a asked) reply {
 	answer := g.porta.ask(ctx, a, a.host, secret.Text{})
 	known := facts{endpoint: a.endpoint}
 	if answer.status == http.StatusNotFound {
-		exists, err := g.tokens.exists(ctx, g.hosts.selfDomain(a.host))
+		exists, err := g.tokens.exists(ctx, g.hosts.selfDomains(a.host))
 		if err != nil {
 			answer.free()
 			return g.withoutToken(ctx, a, nil, err)

@@ -101,17 +101,24 @@ func TestRefusalsAreLogged(t *testing.T) {
 	}
 }
 
-// TestTenantsWithoutTokenAreNamed: the log has the id of a tenant that gets no token.
-func TestTenantsWithoutTokenAreNamed(t *testing.T) {
+// TestRefusalsNameTheTenant: also those of a tenant that has no token.
+func TestRefusalsNameTheTenant(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 2)
-	w.tenants.set(func(f *tenantsFake) {
-		ownerless := account(8)
-		ownerless.OwnerID.Valid = false
-		f.accounts["t8.example.com"] = ownerless
-	})
-	w.mustAnswer(t, "t8.example.com", 503)
-	if log := w.log.text(); !strings.Contains(log, "reason=no_owner") || !strings.Contains(log, "tenant_id=8") || strings.Contains(log, "remote=") {
-		t.Errorf("log: %s", log)
+	for name, change := range map[reason]func(*tenantsFake, *db.Account){
+		noOwner:      func(_ *tenantsFake, a *db.Account) { a.OwnerID.Valid = false },
+		masterHost:   func(_ *tenantsFake, a *db.Account) { a.Master = true },
+		hostWithPort: func(_ *tenantsFake, a *db.Account) { a.Host.String += ":3000" },
+		noToken:      func(f *tenantsFake, _ *db.Account) { f.mintErr = errAway },
+	} {
+		t.Run(string(name), func(t *testing.T) {
+			w := newWorld(t, 1)
+			a := account(1)
+			change(w.tenants, &a)
+			w.tenants.accounts[hostOne] = a
+			w.ask(hostOne)
+			if log := w.log.text(); !strings.Contains(log, "reason="+string(name)) || !strings.Contains(log, "tenant_id=1") {
+				t.Errorf("logged: %s", log)
+			}
+		})
 	}
 }

@@ -77,7 +77,8 @@ func newTokens(tenants Tenants, ttl time.Duration, now func() time.Time) *tokens
 
 // get returns a live token for the tenant of a host. If one is in hand, it returns at once,
 // and starts a lookup in the background when one is due. Otherwise it waits for a mint. ctx
-// limits the wait, not the mint.
+// limits the wait, not the mint. With an error it returns the tenant if MySQL has said which
+// it is.
 func (t *tokens) get(ctx context.Context, host string) (*held, error) {
 	if e := t.entry(host); e != nil {
 		now := t.now()
