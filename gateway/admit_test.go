@@ -209,6 +209,8 @@ func TestOptionsThatCannotBeUsed(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"no Porta":      func(o *Options) { o.Porta = "" },
 		"no URL":        func(o *Options) { o.Porta = "porta:3000" },
+		"a query":       func(o *Options) { o.Porta = "http://porta/?" },
+		"a fragment":    func(o *Options) { o.Porta = "http://porta/#x" },
 		"root_url":      func(o *Options) { o.TenantEndpoint = "https://porta.example.com/" },
 		"no tenants":    func(o *Options) { o.Tenants = nil },
 		"no credential": func(o *Options) { o.Zync = nil },

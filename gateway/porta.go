@@ -32,8 +32,8 @@ type porta struct {
 // checkPorta says why a Porta endpoint cannot be asked.
 func checkPorta(endpoint string) error {
 	u, err := url.Parse(endpoint)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return errors.New("the Porta endpoint must be http:// or https:// and a host")
+	if err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(endpoint, "?#") || (u.Scheme != "http" && u.Scheme != "https") {
+		return errors.New("the Porta endpoint must be http:// or https:// and a host, without ? and #")
 	}
 	return nil
 }
