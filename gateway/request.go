@@ -32,7 +32,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply := g.carry(ctx, asked)
 	defer reply.answer.free()
 	if r.Context().Err() != nil {
-		return // Zync has hung up: nobody reads an answer
+		// The client has hung up, or closed its side only and still reads. To return would
+		// send an empty 200, so break the connection.
+		panic(http.ErrAbortHandler)
 	}
 	g.finish(w, asked, reply, began)
 }

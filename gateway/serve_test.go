@@ -128,6 +128,25 @@ func TestOverASocket(t *testing.T) {
 	}
 }
 
+// TestWhoClosesItsSideOnly still reads. It must not get the empty 200 that net/http sends
+// for a handler that writes nothing.
+func TestWhoClosesItsSideOnly(t *testing.T) {
+	t.Parallel()
+	g, _ := behind(t, 1, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	addr, _ := serve(t, g)
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, "GET "+providerPath+" HTTP/1.1\r\nHost: x\r\nX-Zync-Token: "+credential+"\r\nX-Forwarded-Host: "+hostOne+"\r\n\r\n")
+	_ = conn.(*net.TCPConn).CloseWrite()
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if answer, _ := io.ReadAll(conn); len(answer) > 0 {
+		t.Errorf("it got %q", answer)
+	}
+}
+
 // TestARollingRestartLosesNothing: two gateways behind a balancer that tries the other one
 // where a connection cannot be had. They are restarted in turn under load.
 func TestARollingRestartLosesNothing(t *testing.T) {
