@@ -191,14 +191,6 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 	return page, nil
 }
 
-// failedAt tells for each tenant when a push last failed, if that counts.
-func (p *plan) failedAt(ctx context.Context, ids []int64) ([]time.Time, error) {
-	if !p.o.Revoke || p.o.FailedAt == nil {
-		return make([]time.Time, len(ids)), nil
-	}
-	return p.o.FailedAt(ctx, ids)
-}
-
 // placeholders tells for each tenant when a placeholder was pushed that Zync may hold.
 // A pass that pushes placeholders need not know.
 func (p *plan) placeholders(ctx context.Context, ids []int64) ([]time.Time, error) {

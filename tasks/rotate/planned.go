@@ -63,3 +63,11 @@ func servedInWindow(served []time.Time, window tasks.Window, now time.Time) []bo
 	}
 	return in
 }
+
+// failedAt tells for each tenant when a push last failed, if that counts.
+func (p *plan) failedAt(ctx context.Context, ids []int64) ([]time.Time, error) {
+	if !p.o.Revoke || p.o.FailedAt == nil {
+		return make([]time.Time, len(ids)), nil
+	}
+	return p.o.FailedAt(ctx, ids)
+}
