@@ -24,7 +24,9 @@ type porta struct {
 	err   error     // the answer
 	other error     // a [tasks.ErrOtherPorta] until the keys are ours, whatever fails since
 	ours  atomic.Bool
-	said  *rate.Sometimes
+	// unknown is true while MySQL has not said which Porta this is.
+	unknown atomic.Bool
+	said    *rate.Sometimes
 }
 
 // Owns is true once leases and ledger are known to be this Porta's. It is safe for
@@ -67,6 +69,7 @@ func (d *Daemon) whose(ctx context.Context) error {
 	}
 	p.err = d.o.Owns(ctx)
 	p.asked = time.Now()
+	p.unknown.Store(errors.Is(p.err, tasks.ErrPortaUnknown))
 	switch {
 	case errors.Is(p.err, tasks.ErrOtherPorta):
 		p.other = p.err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -110,10 +111,13 @@ func TestWhoDoesNotKnowItsPortaDoesNotLead(t *testing.T) {
 		if d.Role() != standsBy || d.Owns() || runs.Load() > 0 {
 			t.Errorf("%s, owns %t, %d runs", d.Role(), d.Owns(), runs.Load())
 		}
+		if line := d.statusLine(); !strings.HasPrefix(line, "MySQL does not answer, not leading;") {
+			t.Errorf("status line %q", line)
+		}
 		known.Store(true)
 		time.Sleep(3 * Beat)
-		if d.Role() != leads || !d.Owns() {
-			t.Errorf("%s, owns %t", d.Role(), d.Owns())
+		if d.Role() != leads || !d.Owns() || strings.Contains(d.statusLine(), "MySQL") {
+			t.Errorf("%s, owns %t, status line %q", d.Role(), d.Owns(), d.statusLine())
 		}
 		close(drain)
 		<-ended

@@ -53,6 +53,8 @@ func (d *Daemon) statusLine() string {
 		if d.alone.redisAway.Load() {
 			line = "alone, Redis is away"
 		}
+	case d.porta.unknown.Load():
+		line = "MySQL does not answer, not leading"
 	case d.alone.redisAway.Load():
 		line = "Redis is away, nobody leads"
 	}
