@@ -58,11 +58,11 @@ func TestPlaceholdersAreWithheld(t *testing.T) {
 		"a gateway that Zync has not asked": {func(g *gate) {
 			g.set(func(g *gate) { g.request = time.Time{} })
 			time.Sleep(11 * time.Second)
-		}, "no gateway that is alive has carried a request"},
+		}, "no live gateway has carried a request"},
 		"a gateway that Zync asks no more": {func(g *gate) {
 			g.set(func(g *gate) { g.request = time.Now().Add(-25 * time.Hour) })
 			time.Sleep(11 * time.Second)
-		}, "no gateway that is alive has carried a request"},
+		}, "no live gateway has carried a request"},
 		"Redis does not know": {(*gate).fails, "Redis does not say"},
 	} {
 		t.Run(name, func(t *testing.T) {

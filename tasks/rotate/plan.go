@@ -163,7 +163,7 @@ func (p *plan) decide(ctx context.Context, tenants []db.Tenant, at time.Time) ([
 		return nil, err
 	}
 	for i := range done {
-		recalled := p.pass.recalls && !held[i].IsZero()
+		recalled := p.pass.recalls && !held[i].IsZero() && !replaced(held[i], served[i], at)
 		done[i] = done[i] && !p.o.Force && !recalled
 	}
 	wanted := ids[:0]

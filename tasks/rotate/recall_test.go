@@ -20,7 +20,12 @@ func TestBackToTokens(t *testing.T) {
 		if w.marked() != 20 {
 			t.Errorf("%d tenants may hold a placeholder that arrives late, want 20", w.marked())
 		}
-		time.Sleep(2 * time.Minute)
+		time.Sleep(time.Minute)
+		if why, err := rotation.Stranded(t.Context()); err != nil || why != "" {
+			t.Errorf("stranded %q, %v: they have tokens, and it is too early for the second ones", why, err)
+		}
+		w.expect(w.rotate(rotation), map[string]int{"delivered": 0, "already": 20})
+		time.Sleep(time.Minute)
 		if why, err := rotation.Stranded(t.Context()); err != nil || why == "" {
 			t.Errorf("stranded %q, %v: they are to be served once more", why, err)
 		}

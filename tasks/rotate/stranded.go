@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -65,7 +66,14 @@ func (r *Rotation) observe(ctx context.Context) (known []ledger.Gateway, placeho
 	return known, placeholders, nil
 }
 
-// recallable returns some of the tenants with a placeholder that can be given a token. It
+// replaced tells whether a tenant was given a token after its placeholder, a short time ago.
+// The placeholder may still arrive late, so the tenant is given a token once more, but not
+// before that time is over.
+func replaced(held, served, now time.Time) bool {
+	return served.After(held) && now.Sub(held) < spareYoung
+}
+
+// recallable returns some of the tenants with a placeholder that can be given a token now. It
 // forgets tenants that no longer exist.
 func (r *Rotation) recallable(ctx context.Context) (owned []int64, err error) {
 	ids, err := r.o.Placeholders.SomePlaceholders(ctx, mostChosen)
@@ -76,12 +84,20 @@ func (r *Rotation) recallable(ctx context.Context) (owned []int64, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up tenants with a placeholder: %w", err)
 	}
+	held, err := r.o.Placeholders.PlaceholdersOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	served, err := r.o.Ledger.Deliveries(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	var deleted []int64
-	for _, id := range ids {
+	for i, id := range ids {
 		switch row, found := rows[id]; {
 		case !found:
 			deleted = append(deleted, id)
-		case row.OwnerID.Valid:
+		case row.OwnerID.Valid && !replaced(held[i], served[i], r.o.Now()):
 			owned = append(owned, id)
 		}
 	}
