@@ -31,7 +31,7 @@ type metricsFile struct {
 
 func newMetricsFile(path string, shared prometheus.Gatherer, of map[string]*prometheus.Registry) *metricsFile {
 	f := &metricsFile{
-		path: path, shared: ours(shared), of: map[string]prometheus.Gatherer{}, ran: map[string]bool{}, reached: map[string]bool{},
+		path: path, shared: shared, of: map[string]prometheus.Gatherer{}, ran: map[string]bool{}, reached: map[string]bool{},
 	}
 	for task, registry := range of {
 		f.of[task] = registry
@@ -61,7 +61,7 @@ func (f *metricsFile) ended(report tasks.Report) {
 // write writes all metrics of this process, as a daemon does. It writes a file beside
 // the other and renames it, so that nobody reads half of it.
 func (f *metricsFile) write() error {
-	return prometheus.WriteToTextfile(f.path, f.all())
+	return prometheus.WriteToTextfile(f.path, ours(f.all()))
 }
 
 func (f *metricsFile) all() prometheus.Gatherers {
@@ -95,7 +95,7 @@ func (f *metricsFile) update() error {
 		}
 		all = append(all, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return theSame(g, kept) }))
 	}
-	return prometheus.WriteToTextfile(f.path, all)
+	return prometheus.WriteToTextfile(f.path, ours(all))
 }
 
 // read returns what the file has. A file that does not exist, or has other content, has
