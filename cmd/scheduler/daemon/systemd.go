@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"sync"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
@@ -20,9 +21,16 @@ func (d *Daemon) tellSystemd(drain <-chan struct{}) (end func()) {
 		d.o.Log.Warn("systemd's watchdog has a wrong setting; it is not used", "err", err)
 	}
 	quit := make(chan struct{})
-	go d.keepTelling(interval/3, drain, quit)
-	return func() { close(quit) }
+	var telling sync.WaitGroup
+	telling.Go(func() { d.keepTelling(interval/3, drain, quit) })
+	return func() {
+		close(quit)
+		telling.Wait()
+	}
 }
+
+// stopping is what systemd is told when the daemon stops.
+const stopping = systemd.SdNotifyStopping + "\nSTATUS=" + stopsLine
 
 func (d *Daemon) keepTelling(feedEvery time.Duration, drain, quit <-chan struct{}) {
 	feed, stop := ticker(feedEvery)
@@ -33,9 +41,12 @@ func (d *Daemon) keepTelling(feedEvery time.Duration, drain, quit <-chan struct{
 	for {
 		select {
 		case <-quit:
+			if closed(drain) { // the daemon stopped at once
+				d.notify(stopping)
+			}
 			return
 		case <-drain:
-			d.notify(systemd.SdNotifyStopping + "\nSTATUS=" + stopsLine)
+			d.notify(stopping)
 			drain, look = nil, nil
 		case <-feed:
 			if d.Silent() <= SilenceLimit && !d.Hung() {
