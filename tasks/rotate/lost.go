@@ -159,7 +159,5 @@ func (r *Rotation) tolerance() time.Duration { return min(2*time.Minute, r.o.TTL
 func (r *Rotation) Mend(ids []int64) tasks.Task {
 	o := r.o
 	o.Only, o.Force = ids, true
-	mend := New(o)
-	mend.zync, mend.patience, mend.memory, mend.recall = r.zync, r.patience, r.memory, r.recall
-	return mend
+	return r.related(o)
 }

@@ -76,9 +76,7 @@ func (c *recall) chosen() []int64 {
 func (r *Rotation) Recall() tasks.Task {
 	o := r.o
 	o.Placeholder, o.Only = false, r.recall.chosen()
-	back := New(o)
-	back.zync, back.patience, back.memory, back.said, back.recall = r.zync, r.patience, r.memory, r.said, r.recall
-	return recalling{back}
+	return recalling{r.related(o)}
 }
 
 // recalling is a rotation after which everyone has a token.

@@ -26,6 +26,13 @@ func New(o Options) *Rotation {
 	}
 }
 
+// related returns a rotation with other options, which shares what this one knows.
+func (r *Rotation) related(o Options) *Rotation {
+	other := New(o)
+	other.zync, other.patience, other.memory, other.said, other.recall = r.zync, r.patience, r.memory, r.said, r.recall
+	return other
+}
+
 // Name implements [tasks.Task].
 func (*Rotation) Name() string { return tasks.Rotate }
 
