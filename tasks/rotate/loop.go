@@ -81,5 +81,5 @@ func (e *engine) over() bool {
 	case e.end.stopping:
 		return e.trial.open() || e.lastPush() == nil
 	}
-	return e.noneFresh() && !e.trial.open() && e.hand.len() == 0 && e.results.ends.len() == 0 && !e.results.recent.searched()
+	return e.noneFresh() && !e.trial.open() && e.hand.len() == 0 && e.results.ends.len() == 0 && !e.results.recent.pending()
 }

@@ -44,11 +44,11 @@ func (r *recent) add(t *token) {
 	r.keep(one)
 }
 
-func (r *recent) keep(tokens ...recentToken) {
+func (r *recent) keep(one recentToken) {
 	if len(r.tokens) >= 2*mostRecent {
 		r.tokens = append(r.tokens[:0], r.tokens[mostRecent:]...)
 	}
-	r.tokens = append(r.tokens, tokens...)
+	r.tokens = append(r.tokens, one)
 }
 
 // doubt marks the recent deliveries as unsure.
@@ -61,15 +61,15 @@ func (r *recent) doubt(now time.Time) {
 	r.tokens, r.failed = nil, 0
 }
 
-// searched is true while deliveries must still be looked for.
-func (r *recent) searched() bool { return len(r.unsure) > 0 && r.failed < looksForRecent }
+// pending is true while deliveries must still be looked for.
+func (r *recent) pending() bool { return len(r.unsure) > 0 && r.failed < looksForRecent }
 
 // all are the last deliveries, sure or not.
 func (r *recent) all() []recentToken { return slices.Concat(r.tokens, r.unsure) }
 
 // due is true if a look should begin now.
 func (r *recent) due(now time.Time) bool {
-	return r.searched() && !now.Before(r.lookAt)
+	return r.pending() && !now.Before(r.lookAt)
 }
 
 // writerOpened doubts the last deliveries if another writer was open before. The
