@@ -84,13 +84,9 @@ func (r *Runner) work(ctx context.Context, task Task, run Run) (Result, error) {
 // workInTime is as work. While another scheduler holds the task's lock in MySQL, it tries
 // again, for a limited time.
 func (r *Runner) workInTime(ctx context.Context, task Task, run Run) (Result, error) {
-	limit := r.Wait
-	if r.Asks {
-		limit = max(limit, giveWayIn)
-	}
 	for began := time.Now(); ; {
 		result, err := r.work(ctx, task, run)
-		if !errors.Is(err, ErrBusy) || result.Changed || time.Since(began) >= limit || !sleep(ctx, run.Drain) {
+		if !errors.Is(err, ErrBusy) || result.Changed || time.Since(began) >= r.waitFor(err) || !sleep(ctx, run.Drain) {
 			return result, err
 		}
 	}
