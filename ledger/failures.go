@@ -48,18 +48,13 @@ type Reason struct {
 // FailedAt returns when a push for each tenant last failed, in the order of ids; zero if
 // it was served since, or nothing is known.
 func (l *Ledger) FailedAt(ctx context.Context, ids []int64) ([]time.Time, error) {
-	times := make([]time.Time, len(ids))
-	if len(ids) == 0 {
-		return times, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	known, err := l.hmget(ctx, l.failures(), ids)
+	values, err := l.hmget(ctx, l.failures(), ids)
 	if err != nil {
 		return nil, fmt.Errorf("read failures: %w", err)
 	}
-	for i := range times {
-		if text, ok := known[i].(string); ok {
+	times := make([]time.Time, len(ids))
+	for i, value := range values {
+		if text, ok := value.(string); ok {
 			times[i] = parseFailure(text).Last
 		}
 	}
