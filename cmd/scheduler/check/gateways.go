@@ -1,13 +1,10 @@
 package check
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/secret"
@@ -18,9 +15,8 @@ import (
 const idleGateway = time.Hour
 
 // gateways lists the gateways that serve, and when each last carried a request.
-func (c *check) gateways(ctx context.Context, client redis.UniversalClient, now time.Time) {
-	known, err := ledger.New(client, c.cfg.KeyPrefix(), "").Gateways(ctx)
-	known = slices.DeleteFunc(known, func(g ledger.Gateway) bool { return !g.Alive(now) })
+func (c *check) gateways(known []ledger.Gateway, err error, now time.Time) {
+	known = slices.DeleteFunc(slices.Clone(known), func(g ledger.Gateway) bool { return !g.Alive(now) })
 	switch {
 	case err != nil:
 		c.failRedis("gateways", howToAllow, err)

@@ -4,18 +4,15 @@ import (
 	"context"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/token-scheduler/token-scheduler/ledger"
 )
 
 // push says what a run would push, and why, where --push asks for placeholders or Zync
 // may hold some.
-func (c *check) push(ctx context.Context, client redis.UniversalClient) {
-	book := ledger.New(client, c.cfg.KeyPrefix(), "")
-	held, err := book.CountPlaceholders(ctx)
-	if err != nil {
-		c.failRedis("push", howToAllow, err)
+func (c *check) push(ctx context.Context, book *ledger.Ledger, known []ledger.Gateway, err error, now time.Time) {
+	held, countErr := book.CountPlaceholders(ctx)
+	if countErr != nil {
+		c.failRedis("push", howToAllow, countErr)
 		return
 	}
 	if !c.cfg.Zync.Placeholder {
@@ -24,8 +21,7 @@ func (c *check) push(ctx context.Context, client redis.UniversalClient) {
 		}
 		return
 	}
-	known, err := book.Gateways(ctx)
-	switch why := ledger.Withhold(known, err, time.Now()); why {
+	switch why := ledger.Withhold(known, err, now); why {
 	case ledger.Allowed:
 		c.ok("push", "placeholders: a gateway carries Zync's requests")
 	case ledger.NoGateway:

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/token-scheduler/token-scheduler/db"
+	"github.com/token-scheduler/token-scheduler/ledger"
 	"github.com/token-scheduler/token-scheduler/locks"
 	"github.com/token-scheduler/token-scheduler/secret"
 	"github.com/token-scheduler/token-scheduler/tasks"
@@ -41,9 +42,11 @@ func (c *check) redis(ctx context.Context) {
 	c.owner(ctx, client)
 	c.lease(ctx, client)
 	c.ledger(ctx, client)
-	c.gateways(ctx, client, time.Now().UTC())
+	book, now := ledger.New(client, c.cfg.KeyPrefix(), ""), time.Now().UTC()
+	known, err := book.Gateways(ctx)
+	c.gateways(known, err, now)
 	c.eviction(info)
-	c.push(ctx, client)
+	c.push(ctx, book, known, err, now)
 }
 
 func (c *check) redisServer(version string, took time.Duration) {
