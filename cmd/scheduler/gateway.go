@@ -70,15 +70,16 @@ func (a *app) serveGateway(ctx context.Context, drain <-chan struct{}, owns func
 // the memory goal to the number of tokens.
 func (a *app) presentGateway(ctx context.Context, g *gateway.Gateway, address string, owns func() bool) (end func()) {
 	since := a.parts.now()
-	may := func() bool {
+	done := repeat(ctx, ledger.GatewayEvery, func(ctx context.Context) bool {
 		boundMemory(memoryGoal + int64(g.Tokens())*tokenMemory)
-		return owns()
-	}
-	done := repeat(ctx, ledger.GatewayEvery, may, func(ctx context.Context) {
+		if !owns() {
+			return false
+		}
 		said := ledger.Gateway{Address: address, Since: since, LastRequest: g.LastRequest(), Tokens: g.Tokens()}
 		if err := a.parts.presence.RecordGateway(ctx, said, a.parts.now()); err != nil && ctx.Err() == nil {
 			a.log.Debug("gateway not recorded; the status does not show it", "err", err)
 		}
+		return true
 	})
 	return func() {
 		if done(); !owns() {

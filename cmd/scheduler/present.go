@@ -21,10 +21,14 @@ type presence interface {
 // called. It is for the status only, so a failure is only a debug line. It records nothing
 // unless the ledger is known to be this Porta's.
 func (a *app) present(ctx context.Context, owns func() bool) (end func()) {
-	done := repeat(ctx, ledger.PresentEvery, owns, func(ctx context.Context) {
+	done := repeat(ctx, ledger.PresentEvery, func(ctx context.Context) bool {
+		if !owns() {
+			return false
+		}
 		if err := a.parts.presence.Present(ctx, a.parts.self.Encode(), a.parts.now()); err != nil && ctx.Err() == nil {
 			a.log.Debug("presence not recorded; the status does not show this process", "err", err)
 		}
+		return true
 	})
 	return func() {
 		if done(); !owns() {
@@ -36,20 +40,19 @@ func (a *app) present(ctx context.Context, owns func() bool) (end func()) {
 	}
 }
 
-// askOwnsEvery is how often [repeat] asks whether it may call.
+// askOwnsEvery is how soon [repeat] calls again what could not be said.
 const askOwnsEvery = time.Second
 
-// repeat calls say at once and then at intervals, while owns is true, until the returned
-// function is called, which waits for it.
-func repeat(ctx context.Context, every time.Duration, owns func() bool, say func(ctx context.Context)) (end func()) {
+// repeat calls say at once and then at intervals, until the returned function is called,
+// which waits for it. It calls again soon if say returns that it could say nothing.
+func repeat(ctx context.Context, every time.Duration, say func(ctx context.Context) (said bool)) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var saying sync.WaitGroup
 	saying.Go(func() {
 		for {
-			wait := askOwnsEvery
-			if owns() {
-				say(ctx)
-				wait = every
+			wait := every
+			if !say(ctx) {
+				wait = askOwnsEvery
 			}
 			select {
 			case <-time.After(wait):

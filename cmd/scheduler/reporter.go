@@ -92,8 +92,11 @@ func (r *reporter) inDaemon(ctx context.Context) (end func()) {
 	if r.file.path == "" {
 		return r.pings.Wait
 	}
-	write := func(context.Context) { r.written(r.file.write()) }
-	done := repeat(ctx, metricsEvery, func() bool { return true }, write)
+	write := func(context.Context) bool {
+		r.written(r.file.write())
+		return true
+	}
+	done := repeat(ctx, metricsEvery, write)
 	return func() {
 		done()
 		write(ctx)
