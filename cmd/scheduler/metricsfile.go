@@ -22,7 +22,7 @@ import (
 type metricsFile struct {
 	path   string // empty for none
 	shared prometheus.Gatherer
-	of     map[string]prometheus.Gatherer // a task's own
+	of     map[string]*prometheus.Registry // a task's own
 
 	mu      sync.Mutex
 	ran     map[string]bool // tasks that have run in this process
@@ -30,13 +30,7 @@ type metricsFile struct {
 }
 
 func newMetricsFile(path string, shared prometheus.Gatherer, of map[string]*prometheus.Registry) *metricsFile {
-	f := &metricsFile{
-		path: path, shared: shared, of: map[string]prometheus.Gatherer{}, ran: map[string]bool{}, reached: map[string]bool{},
-	}
-	for task, registry := range of {
-		f.of[task] = registry
-	}
-	return f
+	return &metricsFile{path: path, shared: shared, of: of, ran: map[string]bool{}, reached: map[string]bool{}}
 }
 
 // ours leaves out the metrics of Go's runtime and of the process. node_exporter has its
