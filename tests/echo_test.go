@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,28 @@ func echo(t *testing.T) (address string) {
 					}
 				}
 			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// answering answers each HTTP request on a connection of its own, with whatever answer
+// writes, and returns the address.
+func answering(t *testing.T, answer func(conn io.Writer, request *http.Request)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if request, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				answer(conn, request)
+			}
+			_ = conn.Close()
 		}
 	}()
 	return listener.Addr().String()
@@ -81,24 +104,11 @@ func TestServersThatEcho(t *testing.T) {
 func TestProxyThatEchoes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
-	proxy, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { _ = proxy.Close() })
-	go func() {
-		for {
-			conn, err := proxy.Accept()
-			if err != nil {
-				return
-			}
-			request, err := http.ReadRequest(bufio.NewReader(conn))
-			if err == nil {
-				_, _ = fmt.Fprintf(conn, "HTTP/1.1 407 refused: %s\r\n\r\n", request.Header.Get("Proxy-Authorization"))
-			}
-			_ = conn.Close()
-		}
-	}()
+	proxy := answering(t, func(conn io.Writer, request *http.Request) {
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 407 refused: %s\r\n\r\n", request.Header.Get("Proxy-Authorization"))
+	})
 	env := map[string]string{
-		"HTTPS_PROXY": "http://user:s3cretOfTheProxy@" + proxy.Addr().String(), "PROXY": "environment", "LOG_LEVEL": "debug",
+		"HTTPS_PROXY": "http://user:s3cretOfTheProxy@" + proxy, "PROXY": "environment", "LOG_LEVEL": "debug",
 		"ZYNC_ENDPOINT": "https://zync.example.com", "PORTA_ENDPOINT": "https://porta.example.com",
 	}
 	d := w.start(env)
@@ -174,27 +184,14 @@ func TestCheckOfBadConfiguration(t *testing.T) {
 func TestZyncThatEchoes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 3)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			request, err := http.ReadRequest(bufio.NewReader(conn))
-			switch {
-			case err != nil:
-			case request.Method == http.MethodGet: // for its status
-				_, _ = fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-			default:
-				_, _ = fmt.Fprintf(conn, "%s %s\r\n\r\n", request.Header.Get("Authorization"), request.Header.Get("Authorization"))
-			}
-			_ = conn.Close()
+	zync := answering(t, func(conn io.Writer, request *http.Request) {
+		if request.Method == http.MethodGet { // for its status
+			_, _ = fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+			return
 		}
-	}()
-	w.env["ZYNC_ENDPOINT"], w.env["LOG_LEVEL"] = "http://"+listener.Addr().String(), "debug"
+		_, _ = fmt.Fprintf(conn, "%s %s\r\n\r\n", request.Header.Get("Authorization"), request.Header.Get("Authorization"))
+	})
+	w.env["ZYNC_ENDPOINT"], w.env["LOG_LEVEL"] = "http://"+zync, "debug"
 	if code, r := w.once("--task=rotate", "--retry-for=3s"); code != 1 {
 		t.Errorf("exit code %d, %+v", code, r)
 	}

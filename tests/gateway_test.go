@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -157,25 +156,11 @@ func TestRevokeWhileZyncAsks(t *testing.T) {
 	d := w.start(nil)
 	d.logs("run ended", "outcome=success")
 	address := d.gateway()
-	stop := make(chan struct{})
-	var asking sync.WaitGroup
-	for i := range 4 {
-		asking.Go(func() {
-			for n := i; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-					w.gets(address, hosts[n%len(hosts)], serviceURI, http.StatusOK)
-				}
-			}
-		})
-	}
+	_, stop := w.keepAsking(address, hosts)
 	before := w.lastTokenID()
 	w.watch()
 	code, r := w.once("--task=rotate", "--revoke")
-	close(stop)
-	asking.Wait()
+	stop()
 	if code != 0 || r.Tasks[0].Delivered != len(w.seeded.Owners) {
 		t.Errorf("exit code %d, %+v", code, r.Tasks)
 	}

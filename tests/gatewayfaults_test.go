@@ -4,8 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/token-scheduler/token-scheduler/tests/servers"
@@ -109,22 +107,7 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 	}
 	daemons := []*proc{start(0), start(1)}
 	front := balance(t, addresses...)
-	stop := make(chan struct{})
-	var asking sync.WaitGroup
-	var asked atomic.Int64
-	for i := range 4 {
-		asking.Go(func() {
-			for n := i; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				w.gets(front, hosts[n%len(hosts)], serviceURI, http.StatusOK)
-				asked.Add(1)
-			}
-		})
-	}
+	asked, stop := w.keepAsking(front, hosts)
 	for range 2 {
 		for i := range daemons {
 			before := asked.Load()
@@ -133,8 +116,7 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 			eventually(t, "further requests", func() bool { return asked.Load() > before+20 })
 		}
 	}
-	close(stop)
-	asking.Wait()
+	stop()
 	t.Logf("%d requests through 4 restarts", asked.Load())
 	for _, d := range daemons {
 		d.stops()

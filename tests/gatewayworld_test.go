@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,6 +95,28 @@ func (w *gatewayWorld) fetch(address, host, uri string) zync.Fetched {
 		w.t.Errorf("%s of %s took %s", uri, host, took)
 	}
 	return got
+}
+
+// keepAsking asks for the tenants in turn, four at a time, until stop is called. Each
+// request must succeed. asked counts them.
+func (w *gatewayWorld) keepAsking(address string, hosts []string) (asked *atomic.Int64, stop func()) {
+	asked = new(atomic.Int64)
+	ended := make(chan struct{})
+	var asking sync.WaitGroup
+	for i := range 4 {
+		asking.Go(func() {
+			for n := i; ; n++ {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				w.gets(address, hosts[n%len(hosts)], serviceURI, http.StatusOK)
+				asked.Add(1)
+			}
+		})
+	}
+	return asked, func() { close(ended); asking.Wait() }
 }
 
 // gets fetches and checks the status, and that Zync deletes only where it is told 404.

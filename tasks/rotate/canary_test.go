@@ -67,12 +67,7 @@ func TestTheCanarysTenantIsMetOnce(t *testing.T) {
 	atTheWindow(t, 20, func(t *testing.T, w *world) {
 		t.Helper()
 		w.o.Verify = func(context.Context, zync.Tenant, secret.Text) error { return nil }
-		w.zync.Answer(func(tenant int64) int {
-			if tenant == 1 {
-				return 503
-			}
-			return 0
-		})
+		w.zync.Answer(fails(503, 1))
 		daemon := rotate.New(w.o)
 		if _, err := w.runBy(daemon, nil); err != nil {
 			t.Fatal(err)

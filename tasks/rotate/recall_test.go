@@ -45,12 +45,7 @@ func TestRedisForgetsAPlaceholder(t *testing.T) {
 		w.withPlaceholders()
 		w.rotate(rotate.New(w.o))
 		time.Sleep(5 * time.Minute)
-		w.zync.Answer(func(tenant int64) int {
-			if tenant == 4 {
-				return 422
-			}
-			return 0
-		})
+		w.zync.Answer(fails(422, 4))
 		w.o.Placeholder = false
 		rotation := rotate.New(w.o)
 		w.expect(w.rotate(rotation), map[string]int{"delivered": 19, "failed": 1})
@@ -155,12 +150,7 @@ func TestStranded(t *testing.T) {
 		t.Helper()
 		g.stops()
 		w.porta.DropTenant(3)
-		w.zync.Answer(func(tenant int64) int {
-			if tenant == 4 {
-				return 422
-			}
-			return 0
-		})
+		w.zync.Answer(fails(422, 4))
 		looks(t, r, time.Hour)
 		recall(t, w, r, map[string]int{"delivered": 8, "failed": 1})
 		if after := looks(t, r, time.Hour); after == 0 || w.marked() != 1 {

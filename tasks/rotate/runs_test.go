@@ -75,12 +75,7 @@ func TestARunEndsThoughOneTenantFails(t *testing.T) {
 func TestOldTokensAreNotUsedUp(t *testing.T) {
 	atTheWindow(t, 10, func(t *testing.T, w *world) {
 		t.Helper()
-		w.zync.Answer(func(tenant int64) int {
-			if tenant == 5 {
-				return 500
-			}
-			return 0
-		})
+		w.zync.Answer(fails(500, 5))
 		rotation := rotate.New(w.o)
 		minted := 0
 		for range 24 {
@@ -220,12 +215,7 @@ func TestGivesWay(t *testing.T) {
 func TestATokenLeftInHandIsNotPushedOverANewerOne(t *testing.T) {
 	atTheWindow(t, 30, func(t *testing.T, w *world) {
 		t.Helper()
-		w.zync.Answer(func(tenant int64) int {
-			if tenant == 9 {
-				return 503
-			}
-			return 0
-		})
+		w.zync.Answer(fails(503, 9))
 		daemon := rotate.New(w.o)
 		if _, err := w.runBy(daemon, nil); err != nil {
 			t.Fatal(err)

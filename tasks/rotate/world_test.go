@@ -3,6 +3,7 @@ package rotate_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +102,15 @@ func (w *world) allServed() {
 		if token, found := w.porta.Token(w.zync.Holds(id)); !found || !token.Lives(time.Now()) {
 			w.t.Errorf("tenant %d: Zync holds no token that Porta accepts", id)
 		}
+	}
+}
+
+// fails answers the pushes for some tenants with a status, and all others as usual.
+func fails(status int, tenants ...int64) func(tenant int64) int {
+	return func(tenant int64) int {
+		if slices.Contains(tenants, tenant) {
+			return status
+		}
+		return 0
 	}
 }
