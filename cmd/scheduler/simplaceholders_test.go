@@ -17,15 +17,15 @@ type placeholders struct {
 }
 
 // lockedOutFor is how long a tenant may be locked out whose placeholder no gateway
-// replaces, counted from the last trouble. It is the sum of what it takes to notice:
+// replaces. It counts from the last trouble, and is the sum of these times:
 //
-//	35 s       for which a dead gateway counts as alive,
-//	10 min     a dead leader's lease, in this world, or 5 min without Redis,
-//	3 min      until another process takes it, and looks (two beats),
-//	1 min      until the first look that finds no gateway,
-//	2 min      the grace for a restart,
-//	2 min      until the next look, whose timing follows the beat,
-//	1 min      for the run, with its tries.
+//	35 s       A dead gateway counts as alive.
+//	10 min     A dead leader holds its lease in this world. Without Redis it is 5 min.
+//	3 min      Another process takes the lease and looks, in two beats.
+//	1 min      The first look finds no gateway.
+//	2 min      This is the grace for a restart.
+//	2 min      The next look follows the beat.
+//	1 min      The run has its tries.
 //
 // With a real lease, of 15 s, and a real beat, of one second, it is five minutes, and four if
 // the leader lives.

@@ -7,10 +7,10 @@
 // one of them until the new one has arrived, and Porta may push its own.
 //
 // Begin to read in loop.go. Each step of the loop has a file: choose.go, mint.go, settle.go,
-// tries.go, record.go, trouble.go and end.go. The state is in small types: [plan] knows who
-// is due, [hand] has the tokens that wait for a push, [health] knows whether Zync is in
-// trouble, [share] limits the time for failing tenants, and [memory] keeps what the next
-// run needs.
+// tries.go, record.go, trouble.go and end.go. The state is in small types. [plan] knows who
+// is due. [hand] has the tokens that wait for a push. [health] knows whether Zync is in
+// trouble. [share] limits the time for failing tenants. [memory] keeps what the next run
+// needs.
 //
 // With placeholders, a run pushes a fixed text in place of tokens while a gateway
 // between Zync and Porta puts working tokens into Zync's requests; see placeholder.go.

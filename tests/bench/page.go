@@ -31,9 +31,9 @@ const remarks = `
 ## Where the limits come from
 
 **32 at a time and no service time.** A real Zync takes fewer pushes at a time. On two cores
-all processes compete for processor time. If a push costs the bare client 1, it costs the
-stand-in 1, a rotation 1.1 to 1.35 depending on the machine, and MariaDB 0.4 to 0.5 for the
-tenant's owner and the token's row.
+all processes compete for processor time. Let a push cost the bare client 1. It then costs the
+stand-in 1, and a rotation 1.1 to 1.35, depending on the machine. MariaDB takes 0.4 to 0.5 for
+the tenant's owner and the token's row.
 
 - So a rotation can reach at most 2 / (1.1 + 1 + 0.4) = 0.80 of the bare client's rate, and
   0.70 on a slower machine. With the bare client's own cost it would be 0.83.
